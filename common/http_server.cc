@@ -1,0 +1,80 @@
+#include "common/http_server.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "civetweb.h"
+#include "prometheus/text_serializer.h"
+
+namespace seedbed {
+namespace {
+
+void Respond(mg_connection* connection, int code, const char* reason, const char* type, const std::string& body) {
+  mg_printf(connection, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", code,
+            reason, type, body.size());
+  mg_write(connection, body.data(), body.size());
+}
+
+class CivetHttpServer final : public HttpServer {
+ public:
+  explicit CivetHttpServer(Options options) : options_(std::move(options)) {}
+  ~CivetHttpServer() override {
+    if (context_ != nullptr) mg_stop(context_);
+  }
+
+  absl::Status Listen() {
+    const std::string address = absl::StrCat(options_.host, ":", options_.port);
+    const char* settings[] = {"listening_ports",    address.c_str(), "num_threads", "2",
+                              "request_timeout_ms", "10000",         nullptr};
+    mg_callbacks callbacks = {};
+    callbacks.log_message = [](const mg_connection*, const char*) { return 1; };  // Ours names the address.
+    context_ = mg_start(&callbacks, nullptr, settings);
+    if (context_ == nullptr) {
+      return absl::UnavailableError(absl::StrCat("can't listen on http://", address, ": is the port taken?"));
+    }
+    mg_server_port bound = {};
+    if (mg_get_server_ports(context_, 1, &bound) != 1) return absl::InternalError("no HTTP port was bound");
+    port_ = bound.port;
+    mg_set_request_handler(context_, "/metrics$", &HandleMetrics, this);
+    mg_set_request_handler(context_, "/healthz$", &HandleHealth, this);
+    return absl::OkStatus();
+  }
+
+  int port() const override { return port_; }
+
+ private:
+  static int HandleMetrics(mg_connection* connection, void* self) {
+    const Options& options = static_cast<CivetHttpServer*>(self)->options_;
+    const std::string body =
+        options.metrics == nullptr ? "" : prometheus::TextSerializer().Serialize(options.metrics->Collect());
+    Respond(connection, 200, "OK", "text/plain; version=0.0.4; charset=utf-8", body);
+    return 1;
+  }
+
+  static int HandleHealth(mg_connection* connection, void* self) {
+    const Options& options = static_cast<CivetHttpServer*>(self)->options_;
+    const absl::Status health = options.health ? options.health() : absl::OkStatus();
+    if (health.ok()) {
+      Respond(connection, 200, "OK", "text/plain; charset=utf-8", "ok\n");
+    } else {
+      Respond(connection, 503, "Service Unavailable", "text/plain; charset=utf-8",
+              absl::StrCat(health.message(), "\n"));
+    }
+    return 1;
+  }
+
+  const Options options_;
+  mg_context* context_ = nullptr;
+  int port_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
+  auto server = std::make_unique<CivetHttpServer>(std::move(options));
+  if (absl::Status status = server->Listen(); !status.ok()) return status;
+  return server;
+}
+
+}  // namespace seedbed

@@ -1,0 +1,31 @@
+// absl::Status on this side of a gRPC border, grpc::Status on the other. Field violations travel as a
+// google.rpc.BadRequest in the status details.
+#ifndef SEEDBED_PROTO_RPC_STATUS_H_
+#define SEEDBED_PROTO_RPC_STATUS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "grpcpp/support/status.h"
+
+namespace seedbed {
+
+struct FieldViolation {
+  std::string field;        // "spec.sae.k[1]"
+  std::string description;  // "is 600; must be at most latents (512)"
+};
+
+// INVALID_ARGUMENT whose message is "field: description; field: description".
+absl::Status FieldViolationsError(const std::vector<FieldViolation>& violations);
+
+// Those that `status` carries; empty for any other status.
+std::vector<FieldViolation> GetFieldViolations(const absl::Status& status);
+
+grpc::Status ToGrpcStatus(const absl::Status& status);
+absl::Status FromGrpcStatus(const grpc::Status& status);
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_PROTO_RPC_STATUS_H_

