@@ -4,6 +4,7 @@
 #define SEEDBED_SAE_CHECKPOINT_DICTIONARY_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -37,10 +38,12 @@ struct ExportedDictionary {
 
 // Writes `folder` so that it is complete or absent: staged beside it as `folder`.attempt-`attempt`.tmp, checksummed,
 // fsynced, renamed. A folder that is there already is replaced in one step. `facts_json` (a JSON object: run, data,
-// metrics) goes into the manifest as "facts"; it must not depend on time, place or the number of ranks, so that equal
-// runs give equal bytes. Errors name the file.
+// metrics) goes into the manifest as "facts"; `extra_files` (name to contents) lie beside the weights and are listed
+// too. Neither may depend on time, place or the number of ranks, so that equal runs give equal bytes. Errors name the
+// file.
 absl::StatusOr<ExportedDictionary> ExportDictionary(const Dictionary& dictionary, const std::string& facts_json,
-                                                    int attempt, const std::string& folder);
+                                                    const std::map<std::string, std::string>& extra_files, int attempt,
+                                                    const std::string& folder);
 
 // Reads a folder with cfg.json and sae.safetensors, ours or sparsify's. When there is a manifest.json, every checksum
 // in it is verified first. INVALID_ARGUMENT, NOT_FOUND or DATA_LOSS, naming the file and the field or tensor.
