@@ -22,8 +22,10 @@ find_package_handle_standard_args(LibTorch
   REASON_FAILURE_MESSAGE "run tools/setup.sh, or set SEEDBED_TORCH_ROOT")
 
 add_library(LibTorch::LibTorch INTERFACE IMPORTED)
-target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE
-  "${LibTorch_INCLUDE}" "${LibTorch_INCLUDE}/torch/csrc/api/include" "${LibTorch_GLOO_INCLUDE}")
+# After the system's own folders: the wheel brings headers of an old protobuf along, which must not hide Debian's.
+target_compile_options(LibTorch::LibTorch INTERFACE
+  "SHELL:-idirafter ${LibTorch_INCLUDE}" "SHELL:-idirafter ${LibTorch_INCLUDE}/torch/csrc/api/include")
+target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE "${LibTorch_GLOO_INCLUDE}")
 target_compile_definitions(LibTorch::LibTorch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
 target_link_libraries(LibTorch::LibTorch INTERFACE "${LibTorch_CPU}" "${LibTorch_C10}")
 # The wheel's libraries ask for CUDA libraries that the CPU installation leaves out and that are never called there.

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -95,7 +97,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) 
 }
 
 absl::Status WriteFileDurably(const std::string& path, absl::string_view contents) {
-  const std::string temporary = absl::StrCat(path, ".", getpid(), ".tmp");
+  static std::atomic<uint64_t> writes{0};
+  const std::string temporary = absl::StrCat(path, ".", getpid(), "-", ++writes, ".tmp");
   absl::Status status = WriteAndSync(temporary, contents);
   if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
     status = ErrnoStatus(errno, absl::StrCat("rename ", temporary, " to ", path));
@@ -140,7 +143,10 @@ absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path) {
   fs::directory_iterator entries(path, error);
   RETURN_IF_ERROR(FromErrorCode(error, path));
   std::vector<std::string> names;
-  for (const fs::directory_entry& entry : entries) names.push_back(entry.path().filename().string());
+  for (; entries != fs::directory_iterator(); entries.increment(error)) {
+    names.push_back(entries->path().filename().string());
+  }
+  RETURN_IF_ERROR(FromErrorCode(error, path));
   std::sort(names.begin(), names.end());
   return names;
 }

@@ -1,9 +1,14 @@
 #include "common/http_server.h"
 
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "civetweb.h"
 #include "prometheus/text_serializer.h"
 
@@ -20,7 +25,17 @@ class CivetHttpServer final : public HttpServer {
  public:
   explicit CivetHttpServer(Options options) : options_(std::move(options)) {}
   ~CivetHttpServer() override {
-    if (context_ != nullptr) mg_stop(context_);
+    if (context_ == nullptr) return;
+    // civetweb looks whether it is to stop when a connection comes, and otherwise every 2 s.
+    absl::Notification stopped;
+    std::thread knocker([&] {
+      do {
+        Knock();
+      } while (!stopped.WaitForNotificationWithTimeout(absl::Milliseconds(10)));
+    });
+    mg_stop(context_);
+    stopped.Notify();
+    knocker.join();
   }
 
   absl::Status Listen() {
@@ -44,6 +59,14 @@ class CivetHttpServer final : public HttpServer {
   int port() const override { return port_; }
 
  private:
+  void Knock() const {
+    absl::string_view host = options_.host;
+    if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
+    char ignored[128];
+    mg_connection* connection = mg_connect_client(std::string(host).c_str(), port_, 0, ignored, sizeof ignored);
+    if (connection != nullptr) mg_close_connection(connection);
+  }
+
   static int HandleMetrics(mg_connection* connection, void* self) {
     const Options& options = static_cast<CivetHttpServer*>(self)->options_;
     const std::string body =

@@ -6,6 +6,7 @@
 #ifndef SEEDBED_COMMON_LOGGING_H_
 #define SEEDBED_COMMON_LOGGING_H_
 
+#include <cmath>
 #include <initializer_list>
 #include <string>
 #include <type_traits>
@@ -20,7 +21,7 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 // One key and its value, which is written as a JSON number or boolean where it is one and as a string otherwise.
 struct LogField {
   template <typename T, std::enable_if_t<std::is_arithmetic_v<T>, int> = 0>
-  LogField(absl::string_view key, T value) : key(key), value(Number(value)), quoted(false) {}
+  LogField(absl::string_view key, T value) : key(key), value(Number(value)), quoted(!IsNumber(value)) {}
   LogField(absl::string_view key, absl::string_view value) : key(key), value(value), quoted(true) {}
   LogField(absl::string_view key, const char* value) : key(key), value(value), quoted(true) {}
   LogField(absl::string_view key, const std::string& value) : key(key), value(value), quoted(true) {}
@@ -30,6 +31,12 @@ struct LogField {
   bool quoted;
 
  private:
+  // JSON knows no NaN and no infinity.
+  template <typename T>
+  static bool IsNumber(T value) {
+    if constexpr (std::is_floating_point_v<T>) return std::isfinite(value);
+    return true;
+  }
   static std::string Number(bool value) { return value ? "true" : "false"; }
   template <typename T>
   static std::string Number(T value) {

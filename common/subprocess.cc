@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/status.h"
+#include "common/utf8.h"
 
 extern char** environ;
 
@@ -52,6 +53,19 @@ ExitStatus Decode(int wait_status) {
   return status;
 }
 
+// Of a child whose end was not ours to see: somebody else waited for it, or SIGCHLD is ignored.
+constexpr ExitStatus kReapedByAnother{/*exit_code=*/255, /*signal=*/0};
+
+// Copies of our descriptors above every number that the child wants, so that handing over one can't close another.
+absl::StatusOr<std::vector<OwnedFd>> CopyAbove(int highest, const std::vector<std::pair<int, int>>& fds) {
+  std::vector<OwnedFd> copies;
+  for (const auto& [ours, childs] : fds) {
+    copies.emplace_back(fcntl(ours, F_DUPFD_CLOEXEC, highest + 1));
+    if (!copies.back().valid()) return ErrnoStatus(errno, absl::StrCat("file descriptor ", ours));
+  }
+  return copies;
+}
+
 }  // namespace
 
 void OwnedFd::Close() {
@@ -71,6 +85,10 @@ std::string ExitStatus::ToString() const {
 }
 
 absl::StatusOr<Subprocess> Subprocess::Spawn(const SpawnOptions& options) {
+  int highest = STDERR_FILENO;
+  for (const auto& [ours, childs] : options.fds) highest = std::max(highest, childs);
+  ASSIGN_OR_RETURN(const std::vector<OwnedFd> copies, CopyAbove(highest, options.fds));
+
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawnattr_t attributes;
@@ -86,7 +104,10 @@ absl::StatusOr<Subprocess> Subprocess::Spawn(const SpawnOptions& options) {
                                      O_WRONLY | O_CREAT | O_APPEND, 0644);
     posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
   }
-  for (const auto& [ours, childs] : options.fds) posix_spawn_file_actions_adddup2(&actions, ours, childs);
+  for (size_t i = 0; i < copies.size(); ++i) {
+    posix_spawn_file_actions_adddup2(&actions, copies[i].get(), options.fds[i].second);
+  }
+  posix_spawn_file_actions_addclosefrom_np(&actions, highest + 1);
 
   // The child starts with no signal blocked and every disposition that a daemon may have changed at its default.
   sigset_t none, defaults;
@@ -107,51 +128,58 @@ absl::StatusOr<Subprocess> Subprocess::Spawn(const SpawnOptions& options) {
   return Subprocess(pid);
 }
 
-Subprocess::Subprocess(Subprocess&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), exit_(std::exchange(other.exit_, std::nullopt)) {}
-
 Subprocess& Subprocess::operator=(Subprocess&& other) noexcept {
-  std::swap(pid_, other.pid_);
-  std::swap(exit_, other.exit_);
+  std::swap(state_, other.state_);
   return *this;
 }
 
 Subprocess::~Subprocess() {
-  if (pid_ < 0 || exit_.has_value()) return;
+  if (state_ == nullptr) return;
   Signal(SIGKILL);
   Wait();
 }
 
 void Subprocess::Signal(int signal) const {
-  if (pid_ > 0 && !exit_.has_value()) kill(-pid_, signal);
+  if (state_ == nullptr) return;
+  absl::MutexLock lock(&state_->mutex);
+  if (!state_->exit.has_value()) kill(-state_->pid, signal);
 }
 
 std::optional<ExitStatus> Subprocess::Poll() {
-  if (pid_ < 0 || exit_.has_value()) return exit_;
+  if (state_ == nullptr) return std::nullopt;
+  absl::MutexLock lock(&state_->mutex);
+  if (state_->exit.has_value()) return state_->exit;
   int status = 0;
-  if (waitpid(pid_, &status, WNOHANG) == pid_) exit_ = Decode(status);
-  return exit_;
+  const pid_t reaped = waitpid(state_->pid, &status, WNOHANG);
+  if (reaped == state_->pid) state_->exit = Decode(status);
+  if (reaped < 0 && errno == ECHILD) state_->exit = kReapedByAnother;
+  return state_->exit;
 }
 
 ExitStatus Subprocess::Wait() {
-  if (exit_.has_value()) return *exit_;
-  int status = 0;
-  while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  if (state_ == nullptr) return kReapedByAnother;
+  if (const auto exit = Poll(); exit.has_value()) return *exit;
+  // Waits without reaping, so that the number stays the child's for a Signal from another thread.
+  siginfo_t ended;
+  while (waitid(P_PID, static_cast<id_t>(state_->pid), &ended, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
   }
-  exit_ = Decode(status);
-  return *exit_;
+  return Poll().value_or(kReapedByAnother);
 }
 
 std::vector<std::string> TailOfFile(const std::string& path, size_t lines) {
   constexpr std::streamoff kMostBytes = 64 << 10;
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) return {};
-  const std::streamoff size = file.tellg();
-  file.seekg(std::max<std::streamoff>(0, size - kMostBytes));
+  const std::streamoff start = std::max<std::streamoff>(0, static_cast<std::streamoff>(file.tellg()) - kMostBytes);
+  file.seekg(start);
   std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (text.size() > kMostBytes) text.resize(kMostBytes);  // It grew meanwhile.
   std::vector<std::string> all = absl::StrSplit(text, '\n');
-  if (!all.empty() && all.back().empty()) all.pop_back();
+  if (all.back().empty()) all.pop_back();
+  const bool first_is_cut = start > 0 && all.size() > 1;
+  if (first_is_cut) all.erase(all.begin());
   if (all.size() > lines) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(lines));
+  for (std::string& line : all) line = ReplaceInvalidUtf8(line);
   return all;
 }
 

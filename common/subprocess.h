@@ -5,12 +5,15 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 
 namespace seedbed {
 
@@ -45,7 +48,8 @@ absl::StatusOr<Pipe> MakePipe();
 struct SpawnOptions {
   std::vector<std::string> argv;                                 // argv[0] is the path of the program.
   std::vector<std::pair<std::string, std::string>> environment;  // Set on top of this process's own.
-  std::vector<std::pair<int, int>> fds;                          // {ours, the child's}: duplicated into the child.
+  // {ours, the child's}: duplicated into the child, which gets no other descriptor of ours than 0, 1 and 2.
+  std::vector<std::pair<int, int>> fds;
   std::string stderr_path;  // Standard output and error are appended here; empty = inherited.
 };
 
@@ -58,20 +62,20 @@ struct ExitStatus {
   std::string ToString() const;
 };
 
-// Not thread-safe, but for Signal, which is. Destroying a Subprocess that has not been reaped kills its process group
+// Thread-safe, but for moving and destroying. Destroying a Subprocess that has not been reaped kills its process group
 // and waits for it.
 class Subprocess {
  public:
   // Standard input is /dev/null unless `fds` names 0. Errors: as posix_spawn gives, with the program's path.
   static absl::StatusOr<Subprocess> Spawn(const SpawnOptions& options);
 
-  Subprocess(Subprocess&& other) noexcept;
+  Subprocess(Subprocess&& other) noexcept = default;
   Subprocess& operator=(Subprocess&& other) noexcept;
   ~Subprocess();
 
-  pid_t pid() const { return pid_; }
+  pid_t pid() const { return state_ == nullptr ? -1 : state_->pid; }
 
-  // To the whole process group. Does nothing once the process was reaped.
+  // To the whole process group. Does nothing once the process was reaped: its number may be another's by then.
   void Signal(int signal) const;
 
   // Reaps the process if it has ended; nullopt while it runs. Asking again gives the same answer.
@@ -81,12 +85,18 @@ class Subprocess {
   ExitStatus Wait();
 
  private:
-  explicit Subprocess(pid_t pid) : pid_(pid) {}
-  pid_t pid_ = -1;
-  std::optional<ExitStatus> exit_;
+  struct State {
+    explicit State(pid_t pid) : pid(pid) {}
+    const pid_t pid;
+    absl::Mutex mutex;
+    std::optional<ExitStatus> exit ABSL_GUARDED_BY(mutex);
+  };
+  explicit Subprocess(pid_t pid) : state_(std::make_unique<State>(pid)) {}
+  std::unique_ptr<State> state_;  // Null once moved from.
 };
 
-// The last `lines` lines of a text file, reading only its end; empty where it can't be read.
+// The last `lines` lines of a text file, reading only its last 64 KiB; empty where it can't be read. Bytes that are not
+// UTF-8 come as U+FFFD.
 std::vector<std::string> TailOfFile(const std::string& path, size_t lines);
 
 // The folder that this program's executable lies in: where its sister programs are.

@@ -1,9 +1,12 @@
 #include "proto/rpc/endpoint.h"
 
+#include <cstdlib>
 #include <mutex>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/logging.h"
+#include "grpc/support/log.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
@@ -21,10 +24,22 @@ constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kLongestReconnectMs = 2'000;
 constexpr int kShortestReconnectMs = 100;
 
+// gRPC's own log is for who debugs gRPC (GRPC_VERBOSITY switches it on): what goes wrong comes back as a status.
+void QuietGrpc() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    if (std::getenv("GRPC_VERBOSITY") != nullptr) return;
+    gpr_set_log_function([](gpr_log_func_args* line) {
+      Log(LogLevel::kDebug, "grpc", {{"file", line->file}, {"line", line->line}, {"message", line->message}});
+    });
+  });
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const std::string& host, int port,
                                                             const std::vector<grpc::Service*>& services) {
+  QuietGrpc();
   static std::once_flag plugins;
   std::call_once(plugins, [] {
     grpc::EnableDefaultHealthCheckService(true);
@@ -64,8 +79,10 @@ void RpcServer::Shutdown(absl::Duration grace) {
 }
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+  QuietGrpc();
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMaxTrailerBytes);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);

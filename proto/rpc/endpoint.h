@@ -18,6 +18,9 @@ namespace seedbed {
 // Larger messages are refused on both sides.
 inline constexpr int kMaxMessageBytes = 16 << 20;
 
+// What a client takes with the end of a call: the error and its details. gRPC's own limit is 8 KiB.
+inline constexpr int kMaxTrailerBytes = 64 << 10;
+
 // A server that answers health checks (grpc.health.v1) and reflection.
 class RpcServer {
  public:

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/utf8.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
@@ -10,16 +11,28 @@ namespace {
 
 constexpr absl::string_view kBadRequestUrl = "type.googleapis.com/google.rpc.BadRequest";
 
+// At most `bytes` of the text and an ellipsis, as UTF-8.
+std::string Cut(absl::string_view text, size_t bytes) {
+  if (text.size() <= bytes) return ReplaceInvalidUtf8(text);
+  const auto continues = [&](size_t i) { return (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80; };
+  while (bytes > 0 && continues(bytes)) --bytes;
+  return absl::StrCat(ReplaceInvalidUtf8(text.substr(0, bytes)), "...");
+}
+
 }  // namespace
 
 absl::Status FieldViolationsError(const std::vector<FieldViolation>& violations) {
   google::rpc::BadRequest details;
   std::vector<std::string> lines;
   for (const FieldViolation& violation : violations) {
+    if (lines.size() == kMaxViolations) {
+      lines.push_back(absl::StrCat("and ", violations.size() - kMaxViolations, " more"));
+      break;
+    }
     auto* added = details.add_field_violations();
-    added->set_field(violation.field);
-    added->set_description(violation.description);
-    lines.push_back(absl::StrCat(violation.field, ": ", violation.description));
+    added->set_field(Cut(violation.field, kMaxViolationFieldBytes));
+    added->set_description(Cut(violation.description, kMaxViolationDescriptionBytes));
+    lines.push_back(absl::StrCat(added->field(), ": ", added->description()));
   }
   absl::Status status = absl::InvalidArgumentError(absl::StrJoin(lines, "; "));
   status.SetPayload(kBadRequestUrl, absl::Cord(details.SerializeAsString()));
@@ -39,15 +52,16 @@ std::vector<FieldViolation> GetFieldViolations(const absl::Status& status) {
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
+  const std::string message = Cut(status.message(), kMaxStatusMessageBytes);
   google::rpc::Status details;
   details.set_code(static_cast<int>(status.code()));
-  details.set_message(std::string(status.message()));
+  details.set_message(message);
   status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
     auto* any = details.add_details();
     any->set_type_url(std::string(url));
     any->set_value(std::string(payload));
   });
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message,
                       details.details_size() > 0 ? details.SerializeAsString() : "");
 }
 

@@ -17,7 +17,13 @@ struct FieldViolation {
   std::string description;  // "is 600; must be at most latents (512)"
 };
 
-// INVALID_ARGUMENT whose message is "field: description; field: description".
+// What is longer is cut, so that an error always fits into the trailers of a call (kMaxTrailerBytes in endpoint.h).
+inline constexpr size_t kMaxViolations = 50;
+inline constexpr size_t kMaxViolationFieldBytes = 100;
+inline constexpr size_t kMaxViolationDescriptionBytes = 300;
+inline constexpr size_t kMaxStatusMessageBytes = 8 << 10;
+
+// INVALID_ARGUMENT whose message is "field: description; field: description", and "; and N more" past kMaxViolations.
 absl::Status FieldViolationsError(const std::vector<FieldViolation>& violations);
 
 // Those that `status` carries; empty for any other status.

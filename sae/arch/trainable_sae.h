@@ -25,13 +25,13 @@ struct SaeConfig {
   int64_t dead_after_tokens = 10'000'000;
 };
 
-// Means over the batch's rows, from the forward pass before the update. Definitions: docs/metrics.md.
+// Of one batch, from the forward pass before the update. Definitions: docs/metrics.md.
 struct StepMetrics {
-  double fvu = 0;
-  double mse = 0;
-  double l0 = 0;
-  double dead_fraction = 0;  // After this batch's activations were counted.
-  double auxiliary_loss = 0;
+  double fvu = 0;             // sum (x - x_hat)^2 / sum (x - mean of the batch)^2.
+  double mse = 0;             // Mean of (x - x_hat)^2 over rows and columns.
+  double l0 = 0;              // Mean number of positive activations a row.
+  double dead_fraction = 0;   // After this batch's activations were counted.
+  double auxiliary_loss = 0;  // Without its weight; 0 while no latent is dead.
 };
 
 // Not thread-safe. Owns its parameters and optimiser state, on one device. What Step leaves behind is a function of
@@ -42,7 +42,8 @@ class TrainableSae {
 
   // One optimiser step on `batch`: float32 [rows, d_in], contiguous, on the SAE's device. The first batch also
   // initialises what depends on data (b_dec). Its memory may be reused once Step returns.
-  // ABORTED, naming step and tensor, when the loss or a gradient is not finite: the parameters stay as they were.
+  // ABORTED, naming step (from 1) and tensor, when the batch's variance, the loss or a gradient is not finite, or the
+  // variance is 0; INVALID_ARGUMENT for a batch of another shape, type or device. All stays as it was then.
   // LibTorch's exceptions pass through.
   virtual absl::StatusOr<StepMetrics> Step(const at::Tensor& batch) = 0;
 

@@ -16,7 +16,8 @@
 namespace seedbed {
 
 // Every rank calls the same operations in the same order. Not thread-safe. An error (a peer is gone, the timeout has
-// passed) leaves the group unusable: UNAVAILABLE or DEADLINE_EXCEEDED, naming the operation.
+// passed) leaves the group unusable: UNAVAILABLE or DEADLINE_EXCEEDED, naming the operation. The process ignores
+// SIGPIPE.
 class Collectives {
  public:
   virtual ~Collectives() = default;
@@ -33,6 +34,10 @@ class Collectives {
 
   // Returns once every rank has called it.
   virtual absl::Status Barrier() = 0;
+
+  // The last operation, on every rank that has met no error: returns once every rank has called it, and then no rank
+  // still needs this one's connections, so that it may end. A rank that ends without it is an error on the others.
+  absl::Status Leave();
 };
 
 struct GroupOptions {

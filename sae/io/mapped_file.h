@@ -9,9 +9,12 @@
 
 namespace seedbed {
 
-// Movable; views stay valid when it moves, until it is destroyed. An empty file maps to an empty view.
+// Movable; views stay valid when it moves, until it is destroyed. An empty file maps to an empty view. A file that is
+// shortened by somebody while it is mapped raises SIGBUS on a read beyond its new end: files are replaced by rename,
+// never rewritten in place.
 class MappedFile {
  public:
+  // NOT_FOUND or PERMISSION_DENIED as the kernel says; INVALID_ARGUMENT for what is not a regular file. Never waits.
   static absl::StatusOr<MappedFile> Open(const std::string& path);
 
   MappedFile() = default;

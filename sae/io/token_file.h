@@ -1,4 +1,7 @@
 // Token files: little-endian uint16 or uint32, flat, with a JSON sidecar beside them (docs/formats.md).
+//
+// The sidecar of X is X.json: {"tokenizer": string, "vocabulary_size": integer, "dtype": "uint16" or "uint32", "count":
+// integer, "sha256": 64 lower-case hexadecimal digits over X}. Further fields are ignored.
 #ifndef SEEDBED_SAE_IO_TOKEN_FILE_H_
 #define SEEDBED_SAE_IO_TOKEN_FILE_H_
 
@@ -15,13 +18,17 @@ namespace seedbed {
 // Mapped, so pages are read as they are needed. Thread-safe after Open.
 class TokenFile {
  public:
-  // Reads `path` and its sidecar `path`.json. INVALID_ARGUMENT, naming file and field, for a sidecar that does not
-  // parse, lacks a field, or contradicts the file (dtype, count).
+  // Reads `path` and its sidecar `path`.json. NOT_FOUND for a file that is missing; INVALID_ARGUMENT, naming file and
+  // field, for a sidecar that does not parse, lacks a field, or contradicts the file (dtype, count). The checksum is
+  // not compared with the file's bytes: that would read all of what may be hundreds of GB; `sha256()` is for who wants
+  // to.
   static absl::StatusOr<TokenFile> Open(const std::string& path);
 
   const std::string& path() const { return path_; }
   int64_t size() const { return count_; }                       // Tokens.
   int64_t vocabulary_size() const { return vocabulary_size_; }  // Every id should be below this.
+  const std::string& tokenizer() const { return tokenizer_; }   // As the sidecar names it.
+  const std::string& sha256() const { return sha256_; }         // As the sidecar states it.
 
   // Copies tokens [offset, offset + out.size()) into `out`. INVALID_ARGUMENT, naming the file, the position and the
   // id, for an id >= vocabulary_size(); OUT_OF_RANGE beyond the end.
@@ -33,6 +40,8 @@ class TokenFile {
   int bytes_per_token_ = 2;
   int64_t count_ = 0;
   int64_t vocabulary_size_ = 0;
+  std::string tokenizer_;
+  std::string sha256_;
 };
 
 }  // namespace seedbed

@@ -2,8 +2,11 @@
 #ifndef SEEDBED_SAE_LM_HOOKPOINT_H_
 #define SEEDBED_SAE_LM_HOOKPOINT_H_
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -25,6 +28,9 @@ struct Hookpoint {
 
 // INVALID_ARGUMENT, naming what was found and the forms that are allowed.
 absl::StatusOr<Hookpoint> ParseHookpoint(absl::string_view text);
+
+// INVALID_ARGUMENT when there are none, or one is not in a model of so many layers; says which the model has.
+absl::Status CheckHookpoints(const std::vector<Hookpoint>& hookpoints, int64_t layers);
 
 }  // namespace seedbed
 

@@ -1,0 +1,186 @@
+#include "client/cli.h"
+
+#include <algorithm>
+#include <functional>
+#include <sstream>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "client/connection.h"
+#include "client/format.h"
+#include "client/listings.h"
+#include "client/submit.h"
+#include "client/up.h"
+#include "common/daemon.h"
+#include "common/status.h"
+#include "common/subprocess.h"
+
+namespace seedbed {
+namespace {
+
+constexpr int kOtherFailure = 1;
+constexpr int kBadInput = 2;
+
+struct GlobalOptions {
+  std::string server = kDefaultServer;
+  std::string output = "table";
+};
+
+// Everything that the arguments fill, and what they ask for.
+struct Invocation {
+  GlobalOptions global;
+  std::string sweep_id;
+  SubmitOptions submit;
+  UpOptions up;
+  CLI::Option* http_port = nullptr;
+  std::function<absl::Status(Console&)> command;
+};
+
+int ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kAlreadyExists:
+      return kBadInput;
+    default:
+      return kOtherFailure;
+  }
+}
+
+int Fail(Console& console, absl::string_view message, int exit_code) {
+  *console.err << "seedbed: " << OneLine(message) << std::endl;
+  return exit_code;
+}
+
+ListingOptions Listing(const Invocation& invocation) {
+  return {invocation.global.server, invocation.global.output == "json"};
+}
+
+using Lister = absl::Status (*)(const ListingOptions&, Console&);
+using SweepLister = absl::Status (*)(const ListingOptions&, const std::string&, Console&);
+
+void AddLister(CLI::App& app, Invocation& invocation, const char* name, const char* description, Lister run) {
+  app.add_subcommand(name, description)->callback([&invocation, run] {
+    invocation.command = [&invocation, run](Console& console) { return run(Listing(invocation), console); };
+  });
+}
+
+void AddSweepLister(CLI::App& app, Invocation& invocation, const char* name, const char* description, SweepLister run) {
+  CLI::App* command = app.add_subcommand(name, description);
+  command->add_option("SWEEP", invocation.sweep_id, "Its id, as submit and list print it")->required();
+  command->callback([&invocation, run] {
+    invocation.command = [&invocation, run](Console& console) {
+      return run(Listing(invocation), invocation.sweep_id, console);
+    };
+  });
+}
+
+void AddSubmit(CLI::App& app, Invocation& invocation) {
+  SubmitOptions& options = invocation.submit;
+  CLI::App* command = app.add_subcommand("submit", "Submit a sweep");
+  command
+      ->add_option("FILE", options.file,
+                   "The sweep file; relative paths in it are taken from the folder that it lies in")
+      ->required();
+  command->add_flag("--wait", options.wait,
+                    "Show progress until the runs have ended and are compared; fail unless all succeeded");
+  command->add_flag("--dry-run", options.dry_run, "Check the sweep and print what it would train; submit nothing");
+  command->add_option("--idempotency-key", options.idempotency_key,
+                      "The same key and sweep again are the sweep that is there already [a random one]");
+  command->callback([&invocation] {
+    invocation.command = [&invocation](Console& console) {
+      invocation.submit.server = invocation.global.server;
+      invocation.submit.json = invocation.global.output == "json";
+      return RunSubmit(invocation.submit, console);
+    };
+  });
+}
+
+void AddUp(CLI::App& app, Invocation& invocation) {
+  UpOptions& options = invocation.up;
+  CLI::App* command = app.add_subcommand("up", "Run everything on this machine, on loopback, until Ctrl-C");
+  command->add_option("--dir", options.folder, "Where all data goes")->capture_default_str();
+  command->add_option("--slots", options.slots, "What the worker offers, as in cpu:2")->capture_default_str();
+  command->add_option("--threads-per-slot", options.threads_per_slot, "CPU threads of a rank [the worker's choice]")
+      ->check(CLI::Range(1, 1024));
+  command
+      ->add_option("--port", options.port, "Of the coordinator, and the next one of the results service; 0 = free ones")
+      ->capture_default_str();
+  invocation.http_port = command
+                             ->add_option("--http-port", options.http_port,
+                                          "First of three for /metrics and /healthz; 0 = free ones, as with --port 0")
+                             ->capture_default_str();
+  command->callback([&invocation] {
+    invocation.command = [&invocation](Console& console) {
+      UpOptions up = invocation.up;
+      if (up.port == 0 && invocation.http_port->empty()) up.http_port = 0;
+      up.binaries = ExecutableFolder();
+      return RunUp(up, console);
+    };
+  });
+}
+
+void AddVersion(CLI::App& app, Invocation& invocation) {
+  app.add_subcommand("version", "Print the version of this program")->callback([&invocation] {
+    invocation.command = [&invocation](Console& console) {
+      if (invocation.global.output == "json") {
+        *console.out << "{\"version\": \"" SEEDBED_VERSION "\"}\n";
+      } else {
+        *console.out << "seedbed " SEEDBED_VERSION "\n";
+      }
+      return absl::OkStatus();
+    };
+  });
+}
+
+void Describe(CLI::App& app, Invocation& invocation) {
+  app.name("seedbed");
+  app.description("Trains sparse autoencoders that differ only in their seed and measures how far they agree.");
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option("--server", invocation.global.server, "HOST:PORT of the coordinator")
+      ->envname("SEEDBED_SERVER")
+      ->capture_default_str();
+  app.add_option("--output", invocation.global.output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  AddUp(app, invocation);
+  AddSubmit(app, invocation);
+  AddLister(app, invocation, "list", "Sweeps, newest first", &RunList);
+  AddSweepLister(app, invocation, "get", "One sweep and its gangs", &RunGet);
+  AddSweepLister(app, invocation, "runs", "The runs of a sweep", &RunRuns);
+  AddLister(app, invocation, "workers", "Workers, their slots and what they do", &RunWorkers);
+  AddSweepLister(app, invocation, "results", "How far the dictionaries of a sweep agree", &RunResults);
+  AddSweepLister(app, invocation, "cancel", "Stop what runs of a sweep and drop what waits", &RunCancel);
+  AddVersion(app, invocation);
+}
+
+}  // namespace
+
+int RunCli(const std::vector<std::string>& arguments, Console& console) {
+  CLI::App app;
+  Invocation invocation;
+  Describe(app, invocation);
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them from the back.
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+      return app.exit(error, *console.out, *console.err);
+    }
+    // CLI11 misses the command before it sees that a word stands where one should.
+    const std::vector<std::string> unknown = app.remaining();
+    const bool no_such_command = app.get_subcommands().empty() && !unknown.empty();
+    return Fail(console,
+                absl::StrCat(no_such_command ? absl::StrCat("no such command or option: ", unknown[0]) : error.what(),
+                             "; see \"seedbed --help\""),
+                kBadInput);
+  }
+  const auto server = ParseHostPort("--server", invocation.global.server);
+  absl::Status status = server.status();
+  if (status.ok()) status = invocation.command(console);
+  return status.ok() ? 0 : Fail(console, status.message(), ExitCodeOf(status));
+}
+
+}  // namespace seedbed

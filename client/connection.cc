@@ -1,0 +1,122 @@
+#include "client/connection.h"
+
+#include "absl/strings/str_cat.h"
+#include "client/format.h"
+#include "common/status.h"
+#include "proto/rpc/endpoint.h"
+#include "proto/rpc/status.h"
+
+namespace seedbed {
+namespace {
+
+// A run may carry 50 lines of log: a page stays well below the largest message.
+constexpr int kPageSize = 200;
+
+// gRPC chains its reasons: "failed to connect to all addresses; last error: UNKNOWN: ipv4:...: Connection refused".
+std::string LastReason(const std::string& message) {
+  const size_t colon = message.rfind(": ");
+  return OneLine(colon == std::string::npos ? message : message.substr(colon + 2));
+}
+
+}  // namespace
+
+absl::Status ExplainCall(const grpc::Status& status, const std::string& who, const std::string& address) {
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+    return absl::UnavailableError(absl::StrCat("can't reach ", who, " at ", address, " (",
+                                               LastReason(status.error_message()),
+                                               "); start one with \"seedbed up\", or name another with --server"));
+  }
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
+    return absl::DeadlineExceededError(
+        absl::StrCat(who, " at ", address, " did not answer within ", absl::FormatDuration(kCallTimeout)));
+  }
+  return FromGrpcStatus(status);
+}
+
+std::string CommandFor(const std::string& address) {
+  return address == kDefaultServer ? "seedbed" : absl::StrCat("seedbed --server ", address);
+}
+
+CoordinatorClient::CoordinatorClient(const std::string& address)
+    : address_(address), stub_(v1::SweepService::NewStub(MakeChannel(address))) {}
+
+template <typename Request, typename Response>
+absl::StatusOr<Response> CoordinatorClient::Call(Method<Request, Response> method, const Request& request) {
+  grpc::ClientContext context;
+  SetDeadline(context, kCallTimeout);
+  Response response;
+  const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
+  if (!status.ok()) return ExplainCall(status, "the coordinator", address_);
+  return response;
+}
+
+absl::StatusOr<v1::SubmitSweepResponse> CoordinatorClient::Submit(const v1::SubmitSweepRequest& request) {
+  return Call(&v1::SweepService::Stub::SubmitSweep, request);
+}
+
+absl::StatusOr<v1::Sweep> CoordinatorClient::GetSweep(const std::string& sweep_id) {
+  v1::GetSweepRequest request;
+  request.set_sweep_id(sweep_id);
+  ASSIGN_OR_RETURN(v1::GetSweepResponse response, Call(&v1::SweepService::Stub::GetSweep, request));
+  return response.sweep();
+}
+
+absl::StatusOr<v1::Sweep> CoordinatorClient::CancelSweep(const std::string& sweep_id) {
+  v1::CancelSweepRequest request;
+  request.set_sweep_id(sweep_id);
+  ASSIGN_OR_RETURN(v1::CancelSweepResponse response, Call(&v1::SweepService::Stub::CancelSweep, request));
+  return response.sweep();
+}
+
+absl::StatusOr<v1::ListSweepsResponse> CoordinatorClient::ListSweeps() {
+  v1::ListSweepsResponse all;
+  v1::ListSweepsRequest request;
+  request.set_page_size(kPageSize);
+  do {
+    ASSIGN_OR_RETURN(const v1::ListSweepsResponse page, Call(&v1::SweepService::Stub::ListSweeps, request));
+    all.mutable_sweeps()->MergeFrom(page.sweeps());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  return all;
+}
+
+absl::StatusOr<v1::ListRunsResponse> CoordinatorClient::ListRuns(const std::string& sweep_id) {
+  v1::ListRunsResponse all;
+  v1::ListRunsRequest request;
+  request.set_sweep_id(sweep_id);
+  request.set_page_size(kPageSize);
+  do {
+    ASSIGN_OR_RETURN(const v1::ListRunsResponse page, Call(&v1::SweepService::Stub::ListRuns, request));
+    all.mutable_runs()->MergeFrom(page.runs());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  return all;
+}
+
+absl::StatusOr<v1::ListWorkersResponse> CoordinatorClient::ListWorkers() {
+  return Call(&v1::SweepService::Stub::ListWorkers, v1::ListWorkersRequest());
+}
+
+absl::StatusOr<std::string> CoordinatorClient::ResultsAddress() {
+  ASSIGN_OR_RETURN(const v1::GetServerInfoResponse info,
+                   Call(&v1::SweepService::Stub::GetServerInfo, v1::GetServerInfoRequest()));
+  if (!info.results_address().empty()) return info.results_address();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the coordinator at ", address_, " knows of no results service (its --results-address is not set)"));
+}
+
+ResultsClient::ResultsClient(const std::string& address)
+    : address_(address), stub_(v1::ResultsService::NewStub(MakeChannel(address))) {}
+
+absl::StatusOr<v1::ListAgreementsResponse> ResultsClient::ListAgreements(const std::string& sweep_id) {
+  grpc::ClientContext context;
+  SetDeadline(context, kCallTimeout);
+  v1::ListAgreementsRequest request;
+  request.set_sweep_id(sweep_id);
+  v1::ListAgreementsResponse response;
+  const grpc::Status status = stub_->ListAgreements(&context, request, &response);
+  if (!status.ok()) return ExplainCall(status, "the results service", address_);
+  return response;
+}
+
+}  // namespace seedbed

@@ -1,0 +1,70 @@
+// The daemons as the commands call them: every call has a deadline, and a daemon that can't be reached is an error
+// that names the address and what to do.
+#ifndef SEEDBED_CLIENT_CONNECTION_H_
+#define SEEDBED_CLIENT_CONNECTION_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "seedbed/v1/coordinator.grpc.pb.h"
+#include "seedbed/v1/results.grpc.pb.h"
+
+namespace seedbed {
+
+inline constexpr char kDefaultServer[] = "127.0.0.1:7600";
+inline constexpr absl::Duration kCallTimeout = absl::Seconds(10);
+
+// `status` of a call to "the coordinator" or "the results service" at `address`, as the user is told it.
+absl::Status ExplainCall(const grpc::Status& status, const std::string& who, const std::string& address);
+
+// How a user calls this program on that coordinator: "seedbed", with --server where it is not the default.
+std::string CommandFor(const std::string& address);
+
+// Thread-safe.
+class CoordinatorClient {
+ public:
+  // `address` is HOST:PORT. Connects with the first call.
+  explicit CoordinatorClient(const std::string& address);
+
+  const std::string& address() const { return address_; }
+  seedbed::v1::SweepService::Stub& stub() { return *stub_; }
+
+  absl::StatusOr<seedbed::v1::SubmitSweepResponse> Submit(const seedbed::v1::SubmitSweepRequest& request);
+  absl::StatusOr<seedbed::v1::Sweep> GetSweep(const std::string& sweep_id);
+  absl::StatusOr<seedbed::v1::Sweep> CancelSweep(const std::string& sweep_id);
+  // All pages.
+  absl::StatusOr<seedbed::v1::ListSweepsResponse> ListSweeps();
+  absl::StatusOr<seedbed::v1::ListRunsResponse> ListRuns(const std::string& sweep_id);
+  absl::StatusOr<seedbed::v1::ListWorkersResponse> ListWorkers();
+  // Address of the results service. FAILED_PRECONDITION when the coordinator was told of none.
+  absl::StatusOr<std::string> ResultsAddress();
+
+ private:
+  template <typename Request, typename Response>
+  using Method = grpc::Status (seedbed::v1::SweepService::Stub::*)(grpc::ClientContext*, const Request&, Response*);
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(Method<Request, Response> method, const Request& request);
+
+  const std::string address_;
+  const std::unique_ptr<seedbed::v1::SweepService::Stub> stub_;
+};
+
+// Thread-safe.
+class ResultsClient {
+ public:
+  explicit ResultsClient(const std::string& address);
+
+  absl::StatusOr<seedbed::v1::ListAgreementsResponse> ListAgreements(const std::string& sweep_id);
+
+ private:
+  const std::string address_;
+  const std::unique_ptr<seedbed::v1::ResultsService::Stub> stub_;
+};
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_CLIENT_CONNECTION_H_

@@ -1,0 +1,175 @@
+#include "client/listings.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/agreement_report.h"
+#include "client/connection.h"
+#include "client/format.h"
+#include "client/table.h"
+#include "common/clock.h"
+#include "common/status.h"
+
+namespace seedbed {
+namespace {
+
+constexpr auto kRight = Table::Align::kRight;
+
+// "3 succeeded, 1 training", in the order of a run's life.
+std::string FormatRunCounts(const v1::Sweep& sweep) {
+  std::vector<std::string> parts;
+  for (int state = v1::RunState_MIN; state <= v1::RunState_MAX; ++state) {
+    const auto count = sweep.run_counts().find(FormatState(static_cast<v1::RunState>(state)));
+    if (count != sweep.run_counts().end() && count->second > 0) {
+      parts.push_back(absl::StrCat(count->second, " ", count->first));
+    }
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+std::string Took(const v1::Sweep& sweep, absl::Time now) {
+  const int64_t end = sweep.ended_unix_ms() > 0 ? sweep.ended_unix_ms() : absl::ToUnixMillis(now);
+  return FormatElapsed(absl::Milliseconds(end - sweep.submitted_unix_ms()));
+}
+
+std::string FormatSweeps(const v1::ListSweepsResponse& response, absl::Time now) {
+  Table table({{"SWEEP"}, {"NAME"}, {"STATE"}, {"SUBMITTED"}, {"TOOK", kRight}, {"RUNS"}});
+  for (const v1::Sweep& sweep : response.sweeps()) {
+    table.AddRow({sweep.sweep_id(), sweep.spec().name(), FormatState(sweep.state()),
+                  FormatTimestamp(sweep.submitted_unix_ms()), Took(sweep, now), FormatRunCounts(sweep)});
+  }
+  return table.ToString();
+}
+
+std::string FormatPlacements(const v1::Gang& gang) {
+  return absl::StrJoin(gang.placements(), ", ", [](std::string* out, const v1::RankPlacement& placement) {
+    absl::StrAppend(out, placement.worker(), "/", placement.slot());
+  });
+}
+
+std::string FormatSweep(const v1::Sweep& sweep, absl::Time now) {
+  const v1::SweepSpec& spec = sweep.spec();
+  Table facts({{"sweep"}, {sweep.sweep_id()}});
+  facts.AddRow({"name", spec.name()});
+  facts.AddRow({"state", FormatState(sweep.state())});
+  facts.AddRow({"submitted", FormatTimestamp(sweep.submitted_unix_ms())});
+  facts.AddRow({"took", Took(sweep, now)});
+  facts.AddRow({"runs", FormatRunCounts(sweep)});
+  facts.AddRow({"sibling sets", absl::StrCat(sweep.sibling_sets_size())});
+  facts.AddRow({"model", spec.model().path()});
+  facts.AddRow({"tokens", absl::StrCat(FormatCount(spec.data().max_tokens()), " of ", spec.data().tokens())});
+  Table gangs({{"GANG"}, {"STATE"}, {"ATTEMPT", kRight}, {"FAILED", kRight}, {"RUNS", kRight}, {"RANKS"}});
+  for (const v1::Gang& gang : sweep.gangs()) {
+    gangs.AddRow({gang.gang_id(), FormatState(gang.state()), absl::StrCat(gang.attempt()),
+                  absl::StrCat(gang.failed_attempts()), absl::StrCat(gang.run_ids_size()), FormatPlacements(gang)});
+  }
+  return absl::StrCat(facts.ToString(), "\n", gangs.ToString());
+}
+
+// The latest that is known: of a run that has ended its result, else its progress.
+const v1::RunMetrics& MetricsOf(const v1::Run& run) {
+  return run.has_result() ? run.result().metrics() : run.progress().metrics();
+}
+
+std::string StepText(const v1::Run& run) {
+  if (run.has_result()) return FormatCount(run.result().steps());
+  if (run.progress().total_steps() == 0) return "-";
+  return absl::StrCat(FormatCount(run.progress().step()), "/", FormatCount(run.progress().total_steps()));
+}
+
+std::string RunRemark(const v1::Run& run) {
+  if (run.has_result()) return run.result().dictionary().path();
+  return run.has_failure() ? FormatFailure(run.failure()) : "";
+}
+
+std::string FormatRuns(const v1::ListRunsResponse& response) {
+  Table table({{"RUN"},
+               {"HOOKPOINT"},
+               {"ARCHITECTURE"},
+               {"LATENTS", kRight},
+               {"K", kRight},
+               {"SEED", kRight},
+               {"STATE"},
+               {"ATTEMPT", kRight},
+               {"STEP", kRight},
+               {"FVU", kRight},
+               {"DEAD %", kRight},
+               {"BATCHES"},
+               {"EXPORT OR FAILURE"}});
+  for (const v1::Run& run : response.runs()) {
+    const v1::SaeSpec& sae = run.sae();
+    const bool measured = run.has_result() || run.progress().step() > 0;
+    table.AddRow({run.run_id(), sae.hookpoint(), sae.architecture(), FormatCount(sae.latents()), absl::StrCat(sae.k()),
+                  absl::StrCat(sae.seed()), FormatState(run.state()), absl::StrCat(run.attempt()), StepText(run),
+                  measured ? FormatFixed(MetricsOf(run).fvu(), 4) : "-",
+                  measured ? FormatFixed(100 * MetricsOf(run).dead_fraction(), 1) : "-",
+                  run.has_result() ? run.result().batch_hash().substr(0, 8) : "-", RunRemark(run)});
+  }
+  return table.ToString();
+}
+
+std::string FormatWorkers(const v1::ListWorkersResponse& response, absl::Time now) {
+  Table table({{"WORKER"}, {"HOST"}, {"STATE"}, {"LAST REPORT", kRight}, {"SLOTS"}, {"BUSY", kRight}, {"VERSION"}});
+  for (const v1::Worker& worker : response.workers()) {
+    const std::string slots = absl::StrJoin(
+        worker.slots(), ", ", [](std::string* out, const v1::Slot& slot) { absl::StrAppend(out, slot.slot_id()); });
+    const auto busy = std::count_if(worker.ranks().begin(), worker.ranks().end(),
+                                    [](const v1::RankStatus& rank) { return rank.state() != v1::RANK_STATE_EXITED; });
+    const absl::Duration ago = std::max(absl::ZeroDuration(), now - absl::FromUnixMillis(worker.last_report_unix_ms()));
+    table.AddRow({worker.name(), worker.host(), worker.connected() ? "connected" : "lost",
+                  absl::StrCat(FormatElapsed(ago), " ago"), slots, absl::StrCat(busy), worker.version()});
+  }
+  return table.ToString();
+}
+
+}  // namespace
+
+absl::Status RunList(const ListingOptions& options, Console& console) {
+  ASSIGN_OR_RETURN(const auto response, CoordinatorClient(options.server).ListSweeps());
+  *console.out << (options.json ? ToJson(response) : FormatSweeps(response, Clock::Real()->Now()));
+  return absl::OkStatus();
+}
+
+absl::Status RunGet(const ListingOptions& options, const std::string& sweep_id, Console& console) {
+  v1::GetSweepResponse response;
+  ASSIGN_OR_RETURN(*response.mutable_sweep(), CoordinatorClient(options.server).GetSweep(sweep_id));
+  *console.out << (options.json ? ToJson(response) : FormatSweep(response.sweep(), Clock::Real()->Now()));
+  return absl::OkStatus();
+}
+
+absl::Status RunRuns(const ListingOptions& options, const std::string& sweep_id, Console& console) {
+  ASSIGN_OR_RETURN(const auto response, CoordinatorClient(options.server).ListRuns(sweep_id));
+  *console.out << (options.json ? ToJson(response) : FormatRuns(response));
+  return absl::OkStatus();
+}
+
+absl::Status RunWorkers(const ListingOptions& options, Console& console) {
+  ASSIGN_OR_RETURN(const auto response, CoordinatorClient(options.server).ListWorkers());
+  *console.out << (options.json ? ToJson(response) : FormatWorkers(response, Clock::Real()->Now()));
+  return absl::OkStatus();
+}
+
+absl::Status RunResults(const ListingOptions& options, const std::string& sweep_id, Console& console) {
+  CoordinatorClient coordinator(options.server);
+  // The results service answers with nothing for a sweep that it has not heard of; the coordinator knows.
+  ASSIGN_OR_RETURN(const v1::Sweep sweep, coordinator.GetSweep(sweep_id));
+  ASSIGN_OR_RETURN(const std::string address, coordinator.ResultsAddress());
+  ASSIGN_OR_RETURN(const auto response, ResultsClient(address).ListAgreements(sweep.sweep_id()));
+  *console.out << (options.json ? ToJson(response) : FormatAgreements(response));
+  return absl::OkStatus();
+}
+
+absl::Status RunCancel(const ListingOptions& options, const std::string& sweep_id, Console& console) {
+  v1::CancelSweepResponse response;
+  ASSIGN_OR_RETURN(*response.mutable_sweep(), CoordinatorClient(options.server).CancelSweep(sweep_id));
+  if (options.json) {
+    *console.out << ToJson(response);
+  } else {
+    *console.out << "sweep " << response.sweep().sweep_id() << " " << FormatState(response.sweep().state()) << "\n";
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace seedbed

@@ -1,0 +1,27 @@
+// `seedbed list`, `get`, `runs`, `workers`, `results` and `cancel`: one question to a daemon, its answer as a table or
+// as the protobuf's JSON.
+#ifndef SEEDBED_CLIENT_LISTINGS_H_
+#define SEEDBED_CLIENT_LISTINGS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "client/console.h"
+
+namespace seedbed {
+
+struct ListingOptions {
+  std::string server;  // HOST:PORT
+  bool json = false;
+};
+
+absl::Status RunList(const ListingOptions& options, Console& console);
+absl::Status RunGet(const ListingOptions& options, const std::string& sweep_id, Console& console);
+absl::Status RunRuns(const ListingOptions& options, const std::string& sweep_id, Console& console);
+absl::Status RunWorkers(const ListingOptions& options, Console& console);
+absl::Status RunResults(const ListingOptions& options, const std::string& sweep_id, Console& console);
+absl::Status RunCancel(const ListingOptions& options, const std::string& sweep_id, Console& console);
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_CLIENT_LISTINGS_H_

@@ -1,0 +1,112 @@
+#include "client/submit.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "client/connection.h"
+#include "client/format.h"
+#include "client/sweep_file.h"
+#include "client/table.h"
+#include "common/clock.h"
+#include "common/status.h"
+
+namespace seedbed {
+namespace {
+
+std::string RandomKey() {
+  char bytes[16];
+  // Reads of up to 256 bytes are never cut short once the kernel's pool is ready.
+  while (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) {
+  }
+  return absl::BytesToHexString(absl::string_view(bytes, sizeof bytes));
+}
+
+// The key makes every repeat of the request the same sweep, so that one whose answer was lost is not made twice.
+absl::StatusOr<v1::SubmitSweepResponse> SubmitPersistently(CoordinatorClient& coordinator,
+                                                           const v1::SubmitSweepRequest& request,
+                                                           absl::Duration retry_for, Console& console) {
+  constexpr absl::Duration kBetweenTries = absl::Milliseconds(250);
+  const absl::Duration give_up = Clock::Real()->Monotonic() + retry_for;
+  const auto first = coordinator.Submit(request);
+  auto response = first;
+  while (absl::IsUnavailable(response.status()) || absl::IsDeadlineExceeded(response.status())) {
+    // The first error tells most: later ones come from a channel that is backing off.
+    if (Clock::Real()->Monotonic() + kBetweenTries > give_up) return first;
+    if (console.interrupts->Wait(kBetweenTries)) return first;
+    response = coordinator.Submit(request);
+  }
+  return response;
+}
+
+// Ids in the order of their first appearance, from 1.
+class Numbering {
+ public:
+  size_t operator()(const std::string& id) { return numbers_.emplace(id, numbers_.size() + 1).first->second; }
+  size_t size() const { return numbers_.size(); }
+
+ private:
+  std::map<std::string, size_t> numbers_;
+};
+
+std::string FormatDryRun(const v1::SubmitSweepResponse& response) {
+  const auto right = Table::Align::kRight;
+  Table table({{"RUN", right},
+               {"HOOKPOINT"},
+               {"ARCHITECTURE"},
+               {"LATENTS", right},
+               {"K", right},
+               {"SEED", right},
+               {"SIBLING SET", right},
+               {"GANG", right}});
+  Numbering sets, gangs;
+  size_t number = 0;
+  for (const v1::Run& run : response.runs()) {
+    const v1::SaeSpec& sae = run.sae();
+    table.AddRow({absl::StrCat(++number), sae.hookpoint(), sae.architecture(), FormatCount(sae.latents()),
+                  absl::StrCat(sae.k()), absl::StrCat(sae.seed()), absl::StrCat(sets(run.sibling_set_id())),
+                  absl::StrCat(gangs(run.gang_id()))});
+  }
+  return absl::StrCat(table.ToString(), "\n", number, number == 1 ? " run" : " runs", ", sibling sets: ", sets.size(),
+                      ", gangs: ", gangs.size(), "\n", FormatCount(response.steps_per_run()), " steps a run, ",
+                      FormatCount(response.rows_per_epoch()), " rows an epoch\nnothing was submitted (--dry-run)\n");
+}
+
+std::string FormatSubmitted(const SubmitOptions& options, const v1::SubmitSweepResponse& response) {
+  const v1::Sweep& sweep = response.sweep();
+  std::string text = absl::StrCat("sweep ", sweep.sweep_id(), " (", sweep.spec().name(), ") submitted");
+  if (response.steps_per_run() > 0) absl::StrAppend(&text, ": ", FormatCount(response.steps_per_run()), " steps a run");
+  absl::StrAppend(&text, "\n");
+  if (!options.wait)
+    absl::StrAppend(&text, "see it with: ", CommandFor(options.server), " get ", sweep.sweep_id(), "\n");
+  return text;
+}
+
+}  // namespace
+
+absl::Status RunSubmit(const SubmitOptions& options, Console& console) {
+  if (options.wait) console.interrupts->Hold();
+  ASSIGN_OR_RETURN(const SweepFile file, LoadSweepFile(options.file));
+  v1::SubmitSweepRequest request;
+  *request.mutable_spec() = file.spec;
+  request.set_validate_only(options.dry_run);
+  request.set_idempotency_key(options.idempotency_key.empty() ? RandomKey() : options.idempotency_key);
+
+  CoordinatorClient coordinator(options.server);
+  const auto response = SubmitPersistently(coordinator, request, options.retry_for, console);
+  if (!response.ok()) return InTermsOfFile(file, response.status());
+  if (options.json && (options.dry_run || !options.wait)) {
+    *console.out << ToJson(*response);
+  } else if (!options.json) {
+    *console.out << (options.dry_run ? FormatDryRun(*response) : FormatSubmitted(options, *response)) << std::flush;
+  }
+  if (options.dry_run || !options.wait) return absl::OkStatus();
+  WaitOptions waiting = options.waiting;
+  waiting.json = options.json;
+  return WaitForSweep(coordinator, response->sweep().sweep_id(), waiting, console);
+}
+
+}  // namespace seedbed

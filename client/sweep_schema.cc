@@ -1,0 +1,247 @@
+#include "client/sweep_schema.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+
+namespace seedbed {
+namespace {
+
+using v1::SweepSpec;
+using Type = SweepField::Type;
+using Range = SweepField::Range;
+
+constexpr int64_t kUnbounded = std::numeric_limits<int64_t>::max();
+constexpr int64_t kMillion = 1 << 20;
+constexpr size_t kLongestName = 64;
+constexpr size_t kLongestText = 4096;
+
+SweepField Field(const char* key, Type type, void (*set)(const SweepValue&, SweepSpec&)) {
+  SweepField field;
+  field.key = key;
+  field.type = type;
+  field.set = set;
+  return field;
+}
+
+SweepField Integer(const char* key, int64_t least, int64_t most, void (*set)(const SweepValue&, SweepSpec&)) {
+  SweepField field = Field(key, Type::kInteger, set);
+  field.least = least;
+  field.most = most;
+  return field;
+}
+
+SweepField Number(const char* key, Range range, void (*set)(const SweepValue&, SweepSpec&)) {
+  SweepField field = Field(key, Type::kNumber, set);
+  field.range = range;
+  return field;
+}
+
+SweepField Choice(const char* key, std::vector<std::string> choices, void (*set)(const SweepValue&, SweepSpec&)) {
+  SweepField field = Field(key, Type::kChoice, set);
+  field.choices = std::move(choices);
+  return field;
+}
+
+SweepField Required(SweepField field) {
+  field.required = true;
+  return field;
+}
+
+SweepField List(SweepField field) {
+  field.list = true;
+  return field;
+}
+
+std::vector<SweepField> DataFields() {
+  return {
+      Required(Field("name", Type::kName, [](const SweepValue& v, SweepSpec& s) { s.set_name(v.text); })),
+      Required(Field("model.path", Type::kPath,
+                     [](const SweepValue& v, SweepSpec& s) { s.mutable_model()->set_path(v.text); })),
+      Required(Field("data.tokens", Type::kPath,
+                     [](const SweepValue& v, SweepSpec& s) { s.mutable_data()->set_tokens(v.text); })),
+      Required(Integer("data.sequence_length", 2, kMillion,
+                       [](const SweepValue& v, SweepSpec& s) { s.mutable_data()->set_sequence_length(v.integer); })),
+      Required(Integer("data.max_tokens", 2, kUnbounded,
+                       [](const SweepValue& v, SweepSpec& s) { s.mutable_data()->set_max_tokens(v.integer); })),
+      Choice("data.order", {"sequential", "shuffled"},
+             [](const SweepValue& v, SweepSpec& s) {
+               s.mutable_data()->set_order(v.integer == 0 ? v1::SEQUENCE_ORDER_SEQUENTIAL
+                                                          : v1::SEQUENCE_ORDER_SHUFFLED);
+             }),
+      Field("data.seed", Type::kUnsigned,
+            [](const SweepValue& v, SweepSpec& s) { s.mutable_data()->set_seed(v.unsigned_int); }),
+      Integer("activations.exclude_first", 0, kMillion - 1,
+              [](const SweepValue& v, SweepSpec& s) { s.mutable_activations()->set_exclude_first(v.integer); }),
+      Integer("activations.shuffle_rows", 1, kUnbounded,
+              [](const SweepValue& v, SweepSpec& s) { s.mutable_activations()->set_shuffle_rows(v.integer); }),
+  };
+}
+
+std::vector<SweepField> TrainFields() {
+  return {
+      Integer("train.epochs", 1, 10'000,
+              [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->set_epochs(v.integer); }),
+      Integer("train.batch_tokens", 1, kMillion,
+              [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->set_batch_tokens(v.integer); }),
+      Number("train.learning_rate", Range::kPositive,
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->set_learning_rate(v.number); }),
+      Integer("train.warmup_steps", 0, kUnbounded,
+              [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->set_warmup_steps(v.integer); }),
+      Choice("train.decay", {"linear", "constant"},
+             [](const SweepValue& v, SweepSpec& s) {
+               s.mutable_train()->set_decay(v.integer == 0 ? v1::LEARNING_RATE_DECAY_LINEAR
+                                                           : v1::LEARNING_RATE_DECAY_CONSTANT);
+             }),
+      Number("train.auxiliary.alpha", Range::kNotNegative,
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->mutable_auxiliary()->set_alpha(v.number); }),
+      Integer("train.auxiliary.dead_after_tokens", 1, kUnbounded,
+              [](const SweepValue& v, SweepSpec& s) {
+                s.mutable_train()->mutable_auxiliary()->set_dead_after_tokens(v.integer);
+              }),
+  };
+}
+
+std::vector<SweepField> GridFields() {
+  return {
+      List(Required(Field("sae.hookpoints", Type::kText,
+                          [](const SweepValue& v, SweepSpec& s) { s.mutable_sae()->add_hookpoints(v.text); }))),
+      List(Field("sae.architectures", Type::kText,
+                 [](const SweepValue& v, SweepSpec& s) { s.mutable_sae()->add_architectures(v.text); })),
+      List(Required(Integer("sae.latents", 1, kMillion,
+                            [](const SweepValue& v, SweepSpec& s) { s.mutable_sae()->add_latents(v.integer); }))),
+      List(Required(
+          Integer("sae.k", 1, kMillion, [](const SweepValue& v, SweepSpec& s) { s.mutable_sae()->add_k(v.integer); }))),
+      List(Required(Field("sae.seeds", Type::kUnsigned,
+                          [](const SweepValue& v, SweepSpec& s) { s.mutable_sae()->add_seeds(v.unsigned_int); }))),
+      Number("agreement.threshold", Range::kCosine,
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_agreement()->set_threshold(v.number); }),
+      Integer("resources.ranks", 1, 64,
+              [](const SweepValue& v, SweepSpec& s) { s.mutable_resources()->set_ranks(v.integer); }),
+  };
+}
+
+bool IsName(absl::string_view text) {
+  return !text.empty() && text.size() <= kLongestName && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
+  });
+}
+
+// Digits as people write them, 131_072, without the underscores. False for what has anything in it but digits, single
+// underscores between them and, when `decimal`, what a decimal fraction has.
+bool StripUnderscores(absl::string_view text, bool decimal, std::string* digits) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const unsigned char c = text[i];
+    if (c == '_') {
+      const bool between = i > 0 && i + 1 < text.size() &&
+                           absl::ascii_isdigit(static_cast<unsigned char>(text[i - 1])) &&
+                           absl::ascii_isdigit(static_cast<unsigned char>(text[i + 1]));
+      if (!between) return false;
+      continue;
+    }
+    const bool sign = (c == '-' || c == '+') && (i == 0 || decimal);
+    if (!absl::ascii_isdigit(c) && !sign && !(decimal && (c == '.' || c == 'e' || c == 'E'))) return false;
+    digits->push_back(static_cast<char>(c));
+  }
+  return !digits->empty();
+}
+
+bool InRange(Range range, double value) {
+  switch (range) {
+    case Range::kPositive:
+      return value > 0;
+    case Range::kNotNegative:
+      return value >= 0;
+    case Range::kCosine:
+      return value >= -1 && value <= 1;
+  }
+  return false;
+}
+
+bool ReadInteger(const SweepField& field, const YamlNode& scalar, SweepValue* value) {
+  std::string digits;
+  if (scalar.quoted || !StripUnderscores(scalar.text, false, &digits)) return false;
+  if (field.type == Type::kUnsigned) return absl::SimpleAtoi(digits, &value->unsigned_int);
+  return absl::SimpleAtoi(digits, &value->integer) && value->integer >= field.least && value->integer <= field.most;
+}
+
+bool ReadNumber(const SweepField& field, const YamlNode& scalar, SweepValue* value) {
+  std::string digits;
+  return !scalar.quoted && StripUnderscores(scalar.text, true, &digits) && absl::SimpleAtod(digits, &value->number) &&
+         std::isfinite(value->number) && InRange(field.range, value->number);
+}
+
+bool ReadText(const SweepField& field, const YamlNode& scalar, SweepValue* value) {
+  value->text = scalar.text;
+  if (field.type == Type::kName) return IsName(scalar.text);
+  if (field.type != Type::kChoice) return !scalar.text.empty() && scalar.text.size() <= kLongestText;
+  const auto choice = std::find(field.choices.begin(), field.choices.end(), scalar.text);
+  value->integer = choice - field.choices.begin();
+  return choice != field.choices.end();
+}
+
+std::string DescribeScalar(const YamlNode& scalar) {
+  if (scalar.quoted) return absl::StrCat("the text ", QuoteForMessage(scalar.text));
+  const bool one_word = IsName(absl::StripPrefix(scalar.text, "+"));
+  return one_word ? scalar.text : QuoteForMessage(scalar.text);
+}
+
+}  // namespace
+
+std::string SweepField::Allowed() const {
+  switch (type) {
+    case Type::kName:
+      return absl::StrCat("1..", kLongestName, " characters of A-Z a-z 0-9 . _ -");
+    case Type::kText:
+      return "text";
+    case Type::kPath:
+      return "a path";
+    case Type::kChoice:
+      return absl::StrJoin(choices, " or ");
+    case Type::kUnsigned:
+      return absl::StrCat("an integer, 0..", std::numeric_limits<uint64_t>::max());
+    case Type::kInteger:
+      if (most == kUnbounded) return absl::StrCat("an integer, ", least, " or more");
+      return absl::StrCat("an integer, ", least, "..", most);
+    case Type::kNumber:
+      if (range == Range::kCosine) return "a number, -1..1";
+      return range == Range::kPositive ? "a number above 0" : "a number, 0 or more";
+  }
+  return "";
+}
+
+const std::vector<SweepField>& SweepFields() {
+  static const auto* fields = [] {
+    auto* all = new std::vector<SweepField>(DataFields());
+    for (const auto& more : {TrainFields(), GridFields()}) all->insert(all->end(), more.begin(), more.end());
+    return all;
+  }();
+  return *fields;
+}
+
+absl::StatusOr<SweepValue> ReadSweepValue(const SweepField& field, const YamlNode& scalar) {
+  SweepValue value;
+  bool good = false;
+  switch (field.type) {
+    case Type::kInteger:
+    case Type::kUnsigned:
+      good = ReadInteger(field, scalar, &value);
+      break;
+    case Type::kNumber:
+      good = ReadNumber(field, scalar, &value);
+      break;
+    default:
+      good = ReadText(field, scalar, &value);
+  }
+  if (good) return value;
+  return absl::InvalidArgumentError(DescribeScalar(scalar));
+}
+
+}  // namespace seedbed

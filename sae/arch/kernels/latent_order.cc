@@ -1,0 +1,49 @@
+#include "sae/arch/kernels/latent_order.h"
+
+#include <algorithm>
+
+namespace seedbed {
+namespace {
+
+// Grows only, so that memory is touched once.
+template <typename T>
+void Reserve(std::vector<T>* values, int64_t count) {
+  if (static_cast<int64_t>(values->size()) < count) values->resize(static_cast<size_t>(count));
+}
+
+}  // namespace
+
+void RowEntries::Resize(int64_t new_rows, int64_t new_stride) {
+  rows = new_rows;
+  stride = new_stride;
+  Reserve(&counts, rows);
+  Reserve(&latents, rows * stride);
+  Reserve(&values, rows * stride);
+  Reserve(&gradients, rows * stride);
+}
+
+void OrderByLatent(const RowEntries& entries, int64_t n, LatentEntries* ordered) {
+  // starts[i + 1] counts latent i, then becomes where latent i is to go on, and so ends as where latent i + 1 starts.
+  ordered->starts.assign(static_cast<size_t>(n) + 2, 0);
+  uint32_t* next = ordered->starts.data() + 1;
+  for (int64_t row = 0; row < entries.rows; ++row) {
+    const uint32_t* latents = entries.latents.data() + row * entries.stride;
+    for (int32_t j = 0; j < entries.counts[row]; ++j) ++next[latents[j] + 1];
+  }
+  for (int64_t i = 0; i < n; ++i) next[i + 1] += next[i];
+  const int64_t total = next[n];
+  Reserve(&ordered->rows, total);
+  Reserve(&ordered->values, total);
+  Reserve(&ordered->gradients, total);
+  for (int64_t row = 0; row < entries.rows; ++row) {
+    const int64_t first = row * entries.stride;
+    for (int64_t e = first; e < first + entries.counts[row]; ++e) {
+      const uint32_t place = next[entries.latents[e]]++;
+      ordered->rows[place] = static_cast<uint32_t>(row);
+      ordered->values[place] = entries.values[e];
+      ordered->gradients[place] = entries.gradients[e];
+    }
+  }
+}
+
+}  // namespace seedbed

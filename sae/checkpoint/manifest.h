@@ -1,0 +1,40 @@
+// manifest.json: what lies in an exported folder, and from what it came (docs/formats.md).
+#ifndef SEEDBED_SAE_CHECKPOINT_MANIFEST_H_
+#define SEEDBED_SAE_CHECKPOINT_MANIFEST_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "sae/checkpoint/dictionary.h"
+
+namespace seedbed {
+
+inline constexpr char kManifestName[] = "manifest.json";
+inline constexpr char kConfigName[] = "cfg.json";
+inline constexpr char kWeightsName[] = "sae.safetensors";
+
+struct Manifest {
+  std::string architecture;
+  int64_t k = 0;
+  std::vector<ExportedFile> files;
+};
+
+// A name that can stand in a manifest: one file of the folder itself.
+bool IsPlainFileName(const std::string& name);
+
+// The same text for the same values: keys sorted, two spaces of indentation, a line feed at the end. INVALID_ARGUMENT
+// when `facts_json` is not a JSON object.
+absl::StatusOr<std::string> ManifestText(const Manifest& manifest, const std::string& facts_json);
+
+// INVALID_ARGUMENT naming file and field.
+absl::StatusOr<Manifest> ReadManifest(const std::string& path);
+
+// Compares each listed file of `folder` with its SHA-256: DATA_LOSS naming the first that differs or is missing.
+absl::Status VerifyFiles(const Manifest& manifest, const std::string& folder);
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_SAE_CHECKPOINT_MANIFEST_H_

@@ -1,0 +1,81 @@
+#include "sae/io/token_file.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "common/status.h"
+#include "sae/io/json_object.h"
+
+namespace seedbed {
+namespace {
+
+constexpr size_t kLargestSidecar = size_t{1} << 20;
+constexpr size_t kSha256Digits = 64;
+
+absl::StatusOr<int> ParseBytesPerToken(const JsonObject& sidecar) {
+  ASSIGN_OR_RETURN(const std::string dtype, sidecar.String("dtype"));
+  if (dtype == "uint16") return 2;
+  if (dtype == "uint32") return 4;
+  return sidecar.Error("dtype", absl::StrCat("is \"", dtype, "\", allowed are uint16 and uint32"));
+}
+
+absl::StatusOr<std::string> ParseSha256(const JsonObject& sidecar) {
+  ASSIGN_OR_RETURN(std::string sha256, sidecar.String("sha256"));
+  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  if (sha256.size() != kSha256Digits || !std::all_of(sha256.begin(), sha256.end(), is_digit)) {
+    return sidecar.Error("sha256", absl::StrCat("has ", sha256.size(), " characters, 64 of 0-9 and a-f are needed"));
+  }
+  return sha256;
+}
+
+template <typename Token>
+absl::Status Copy(const TokenFile& file, absl::string_view bytes, int64_t offset, absl::Span<int64_t> out) {
+  const char* source = bytes.data() + offset * static_cast<int64_t>(sizeof(Token));
+  for (size_t i = 0; i < out.size(); ++i) {
+    Token token;
+    std::memcpy(&token, source + i * sizeof(Token), sizeof(Token));
+    if (token >= file.vocabulary_size()) {
+      return absl::InvalidArgumentError(absl::StrCat(file.path(), ": token id ", token, " at position ", offset + i,
+                                                     " is beyond the vocabulary of ", file.vocabulary_size()));
+    }
+    out[i] = token;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<TokenFile> TokenFile::Open(const std::string& path) {
+  TokenFile result;
+  result.path_ = path;
+  ASSIGN_OR_RETURN(result.file_, MappedFile::Open(path));
+  absl::StatusOr<JsonObject> sidecar = JsonObject::ReadFrom(absl::StrCat(path, ".json"), kLargestSidecar);
+  if (!sidecar.ok()) return Annotate(sidecar.status(), "sidecar of a token file");
+  ASSIGN_OR_RETURN(result.tokenizer_, sidecar->String("tokenizer"));
+  ASSIGN_OR_RETURN(result.bytes_per_token_, ParseBytesPerToken(*sidecar));
+  const int64_t most_ids = int64_t{1} << (8 * result.bytes_per_token_);
+  ASSIGN_OR_RETURN(result.vocabulary_size_, sidecar->Integer("vocabulary_size", 1, most_ids));
+  ASSIGN_OR_RETURN(result.count_, sidecar->Integer("count", 0, std::numeric_limits<int64_t>::max() / 4));
+  ASSIGN_OR_RETURN(result.sha256_, ParseSha256(*sidecar));
+  const int64_t expected = result.count_ * result.bytes_per_token_;
+  const int64_t found = static_cast<int64_t>(result.file_.bytes().size());
+  if (found != expected) {
+    return sidecar->Error("count", absl::StrCat("is ", result.count_, ", so ", path, " should have ", expected,
+                                                " bytes, but it has ", found));
+  }
+  return result;
+}
+
+absl::Status TokenFile::Read(int64_t offset, absl::Span<int64_t> out) const {
+  const int64_t wanted = static_cast<int64_t>(out.size());
+  if (offset < 0 || offset > count_ || wanted > count_ - offset) {
+    return absl::OutOfRangeError(
+        absl::StrCat(path_, ": ", wanted, " tokens from position ", offset, " asked, it has ", count_));
+  }
+  return bytes_per_token_ == 2 ? Copy<uint16_t>(*this, file_.bytes(), offset, out)
+                               : Copy<uint32_t>(*this, file_.bytes(), offset, out);
+}
+
+}  // namespace seedbed

@@ -1,0 +1,52 @@
+#include "sae/lm/linear.h"
+
+#include <ATen/Context.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/mm.h>
+
+#include <optional>
+#include <utility>
+
+namespace seedbed {
+namespace {
+
+// Operators that LibTorch registers for its compiler's sake and declares in no header; called by name and schema:
+//   mkldnn::_reorder_linear_weight(Tensor self, int? batch_size=None) -> Tensor
+//   mkldnn::_linear_pointwise(Tensor X, Tensor W, Tensor? B, str attr, Scalar?[] scalars, str? algorithm) -> Tensor
+std::optional<c10::OperatorHandle> Operator(const char* name) {
+  return c10::Dispatcher::singleton().findSchema(c10::OperatorName(name, ""));
+}
+
+const std::optional<c10::OperatorHandle>& PackOperator() {
+  static const std::optional<c10::OperatorHandle> pack = Operator("mkldnn::_reorder_linear_weight");
+  return pack;
+}
+
+const std::optional<c10::OperatorHandle>& MultiplyOperator() {
+  static const std::optional<c10::OperatorHandle> multiply = Operator("mkldnn::_linear_pointwise");
+  return multiply;
+}
+
+bool CanPack(const at::Tensor& weight) {
+  return weight.is_cpu() && at::globalContext().hasMKLDNN() && at::globalContext().userEnabledMkldnn() &&
+         PackOperator().has_value() && MultiplyOperator().has_value();
+}
+
+at::Tensor Call(const c10::OperatorHandle& operation, torch::jit::Stack arguments) {
+  operation.callBoxed(arguments);
+  return arguments.front().toTensor();
+}
+
+}  // namespace
+
+Linear::Linear(const at::Tensor& weight) : weight_(weight), packed_(CanPack(weight)) {
+  if (packed_) weight_ = Call(*PackOperator(), {weight, std::nullopt});
+}
+
+at::Tensor Linear::operator()(const at::Tensor& x) const {
+  if (!packed_) return at::mm(x, weight_.t());
+  const c10::List<std::optional<at::Scalar>> no_scalars;
+  return Call(*MultiplyOperator(), {x, weight_, std::nullopt, "none", no_scalars, std::nullopt});
+}
+
+}  // namespace seedbed

@@ -1,0 +1,28 @@
+// A fixed matrix that many activations are multiplied with.
+#ifndef SEEDBED_SAE_LM_LINEAR_H_
+#define SEEDBED_SAE_LM_LINEAR_H_
+
+#include "ATen/core/Tensor.h"
+
+namespace seedbed {
+
+// On a CPU the weight is held in oneDNN's blocked layout where this LibTorch has oneDNN: it uses AVX-512 on every
+// maker's CPUs, which MKL's float32 product does not (1.2 to 1.5 times as fast on an AMD EPYC, equal within 10 %
+// elsewhere). Thread-safe. Equal shapes, threads and LibTorch give equal bytes.
+class Linear {
+ public:
+  Linear() = default;
+  // `weight`: float32 [out, in], contiguous; its device is where products are computed.
+  explicit Linear(const at::Tensor& weight);
+
+  // x [rows, in], contiguous -> x weight^T [rows, out], newly allocated.
+  at::Tensor operator()(const at::Tensor& x) const;
+
+ private:
+  at::Tensor weight_;  // As given, or packed.
+  bool packed_ = false;
+};
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_SAE_LM_LINEAR_H_

@@ -1,0 +1,41 @@
+#include "server/coordinator/coordinator_server.h"
+
+#include "common/status.h"
+
+namespace seedbed {
+
+absl::StatusOr<std::unique_ptr<CoordinatorServer>> CoordinatorServer::Start(const Options& options, EventStore* store,
+                                                                            Clock* clock) {
+  auto server = std::unique_ptr<CoordinatorServer>(new CoordinatorServer);
+  ASSIGN_OR_RETURN(server->coordinator_,
+                   Coordinator::Recover(options.coordinator, {store, clock, &server->alarm_, server->metrics_.get()}));
+  Coordinator* const coordinator = server->coordinator_.get();
+  SerialExecutor* const executor = &server->executor_;
+  server->metrics_->SetGaugeSource([coordinator] { return coordinator->Gauges(); });
+  server->alarm_.Start([coordinator, executor] { executor->Post([coordinator] { coordinator->Tick(); }); });
+
+  const RpcContext context = {coordinator, executor, &server->streams_, server->metrics_.get(), clock};
+  server->sweep_service_ = std::make_unique<SweepServiceImpl>(context);
+  server->worker_service_ = std::make_unique<WorkerServiceImpl>(context);
+  ASSIGN_OR_RETURN(server->rpc_, RpcServer::Start(options.listen.host, options.listen.port,
+                                                  {server->sweep_service_.get(), server->worker_service_.get()}));
+  HttpServer::Options http;
+  http.host = options.http.host;
+  http.port = options.http.port;
+  http.metrics = server->metrics_;
+  http.health = [coordinator] { return coordinator->Health(); };
+  ASSIGN_OR_RETURN(server->http_, HttpServer::Start(http));
+  return server;
+}
+
+CoordinatorServer::~CoordinatorServer() { Shutdown(absl::ZeroDuration()); }
+
+void CoordinatorServer::Shutdown(absl::Duration grace) {
+  streams_.FinishAll(absl::UnavailableError("the coordinator is stopping"));
+  alarm_.Stop();
+  if (rpc_ != nullptr) rpc_->Shutdown(grace);
+  http_.reset();
+  metrics_->SetGaugeSource(nullptr);
+}
+
+}  // namespace seedbed

@@ -1,0 +1,59 @@
+// The events of one decision, gathered before any of them is applied.
+#ifndef SEEDBED_SERVER_COORDINATOR_DECISION_H_
+#define SEEDBED_SERVER_COORDINATOR_DECISION_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "seedbed/v1/event.pb.h"
+#include "server/state/state.h"
+
+namespace seedbed {
+
+// Knows what the state will be once its events are applied, so that later parts of a decision build on earlier ones.
+// The State must not change meanwhile. Not thread-safe.
+class Decision {
+ public:
+  explicit Decision(const State& state) : state_(state) {}
+
+  // Of a run that the state knows.
+  v1::RunState StateOf(absl::string_view run_id) const;
+
+  // To TRAINING or EXPORTING; runs of the gang's current attempt that are in the state before it. None = no event.
+  void Advance(const GangRecord& gang, std::vector<std::string> run_ids, v1::RunState to);
+  void Succeed(const GangRecord& gang, const std::string& run_id, const v1::RunResult& result);
+  // The failure is cut to what a log should hold.
+  void Fail(const GangRecord& gang, const std::string& run_id, const v1::Failure& failure);
+  void EndAttempt(const GangRecord& gang, const std::optional<v1::Failure>& failure, int64_t not_before_unix_ms);
+  void Place(const GangRecord& gang, absl::Span<const v1::RankPlacement> placements);
+  // With the attempts of its active gangs.
+  void Cancel(const SweepRecord& sweep);
+  void Submit(const std::string& sweep_id, v1::SweepSubmitted body);
+
+  // The events, without numbers and times, and after them a SiblingSetFinished for each set whose last run ended here
+  // and of which at least two runs succeeded.
+  std::vector<v1::Event> Take();
+
+ private:
+  v1::Event& Add(const std::string& sweep_id);
+  void EndRun(const std::string& run_id, v1::RunState state);
+  void FinishSet(const SiblingSetRecord& set);
+
+  const State& state_;
+  std::vector<v1::Event> events_;
+  absl::flat_hash_map<std::string, v1::RunState> changed_runs_;
+  absl::flat_hash_map<std::string, v1::RunResult> results_;  // Of runs that succeeded here.
+  absl::btree_set<std::string> touched_sets_;
+};
+
+// The same failure, its message cut to 2000 bytes and its log tail to 50 lines of 500 bytes, between characters.
+v1::Failure BoundedFailure(const v1::Failure& failure);
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_SERVER_COORDINATOR_DECISION_H_

@@ -1,0 +1,98 @@
+#include "server/coordinator/sweep_service.h"
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "common/status.h"
+#include "proto/rpc/status.h"
+#include "server/coordinator/watch_stream.h"
+
+namespace seedbed {
+namespace {
+
+// Calls that wait for their turn. One takes milliseconds: more than this means that clients come faster than the disk.
+constexpr size_t kMostPending = 1024;
+
+absl::Status CheckCapacity(const RpcContext& context) {
+  RETURN_IF_ERROR(context.streams->stopped());
+  if (context.executor->pending() < kMostPending) return absl::OkStatus();
+  return absl::ResourceExhaustedError("the coordinator has too many requests to answer; try again");
+}
+
+}  // namespace
+
+template <typename Response, typename Handle>
+grpc::ServerUnaryReactor* SweepServiceImpl::Answer(grpc::CallbackServerContext* call, const char* method,
+                                                   Response* response, Handle handle) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  const RpcTimer timer(context_, method);
+  const auto finish = [reactor, timer](const absl::Status& status) {
+    timer.End(status.code());
+    reactor->Finish(ToGrpcStatus(status));
+  };
+  if (const absl::Status capacity = CheckCapacity(context_); !capacity.ok()) {
+    finish(capacity);
+    return reactor;
+  }
+  context_.executor->Post([response, handle, finish] {
+    finish(WithoutExceptions([&]() -> absl::Status {
+      ASSIGN_OR_RETURN(*response, absl::StatusOr<Response>(handle()));
+      return absl::OkStatus();
+    }));
+  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::SubmitSweep(grpc::CallbackServerContext* call,
+                                                        const v1::SubmitSweepRequest* request,
+                                                        v1::SubmitSweepResponse* response) {
+  return Answer(call, "SubmitSweep", response, [this, request] { return context_.coordinator->SubmitSweep(*request); });
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::GetSweep(grpc::CallbackServerContext* call,
+                                                     const v1::GetSweepRequest* request,
+                                                     v1::GetSweepResponse* response) {
+  return Answer(call, "GetSweep", response, [this, request] { return context_.coordinator->GetSweep(*request); });
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::ListSweeps(grpc::CallbackServerContext* call,
+                                                       const v1::ListSweepsRequest* request,
+                                                       v1::ListSweepsResponse* response) {
+  return Answer(call, "ListSweeps", response, [this, request] { return context_.coordinator->ListSweeps(*request); });
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::CancelSweep(grpc::CallbackServerContext* call,
+                                                        const v1::CancelSweepRequest* request,
+                                                        v1::CancelSweepResponse* response) {
+  return Answer(call, "CancelSweep", response, [this, request] { return context_.coordinator->CancelSweep(*request); });
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::ListRuns(grpc::CallbackServerContext* call,
+                                                     const v1::ListRunsRequest* request,
+                                                     v1::ListRunsResponse* response) {
+  return Answer(call, "ListRuns", response, [this, request] { return context_.coordinator->ListRuns(*request); });
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::GetRun(grpc::CallbackServerContext* call, const v1::GetRunRequest* request,
+                                                   v1::GetRunResponse* response) {
+  return Answer(call, "GetRun", response, [this, request] { return context_.coordinator->GetRun(*request); });
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::ListWorkers(grpc::CallbackServerContext* call,
+                                                        const v1::ListWorkersRequest* /*request*/,
+                                                        v1::ListWorkersResponse* response) {
+  return Answer(call, "ListWorkers", response, [this] { return context_.coordinator->ListWorkers(); });
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::GetServerInfo(grpc::CallbackServerContext* call,
+                                                          const v1::GetServerInfoRequest* /*request*/,
+                                                          v1::GetServerInfoResponse* response) {
+  return Answer(call, "GetServerInfo", response, [this] { return context_.coordinator->GetServerInfo(); });
+}
+
+grpc::ServerWriteReactor<v1::WatchSweepResponse>* SweepServiceImpl::WatchSweep(grpc::CallbackServerContext* /*call*/,
+                                                                               const v1::WatchSweepRequest* request) {
+  return WatchStream::Start(context_, *request);
+}
+
+}  // namespace seedbed

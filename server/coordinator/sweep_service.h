@@ -1,0 +1,44 @@
+// seedbed.v1.SweepService over gRPC's callback API.
+#ifndef SEEDBED_SERVER_COORDINATOR_SWEEP_SERVICE_H_
+#define SEEDBED_SERVER_COORDINATOR_SWEEP_SERVICE_H_
+
+#include "seedbed/v1/coordinator.grpc.pb.h"
+#include "server/coordinator/rpc_context.h"
+
+namespace seedbed {
+
+class SweepServiceImpl final : public v1::SweepService::CallbackService {
+ public:
+  explicit SweepServiceImpl(const RpcContext& context) : context_(context) {}
+
+  grpc::ServerUnaryReactor* SubmitSweep(grpc::CallbackServerContext* call, const v1::SubmitSweepRequest* request,
+                                        v1::SubmitSweepResponse* response) override;
+  grpc::ServerUnaryReactor* GetSweep(grpc::CallbackServerContext* call, const v1::GetSweepRequest* request,
+                                     v1::GetSweepResponse* response) override;
+  grpc::ServerUnaryReactor* ListSweeps(grpc::CallbackServerContext* call, const v1::ListSweepsRequest* request,
+                                       v1::ListSweepsResponse* response) override;
+  grpc::ServerUnaryReactor* CancelSweep(grpc::CallbackServerContext* call, const v1::CancelSweepRequest* request,
+                                        v1::CancelSweepResponse* response) override;
+  grpc::ServerUnaryReactor* ListRuns(grpc::CallbackServerContext* call, const v1::ListRunsRequest* request,
+                                     v1::ListRunsResponse* response) override;
+  grpc::ServerUnaryReactor* GetRun(grpc::CallbackServerContext* call, const v1::GetRunRequest* request,
+                                   v1::GetRunResponse* response) override;
+  grpc::ServerUnaryReactor* ListWorkers(grpc::CallbackServerContext* call, const v1::ListWorkersRequest* request,
+                                        v1::ListWorkersResponse* response) override;
+  grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* call, const v1::GetServerInfoRequest* request,
+                                          v1::GetServerInfoResponse* response) override;
+  grpc::ServerWriteReactor<v1::WatchSweepResponse>* WatchSweep(grpc::CallbackServerContext* call,
+                                                               const v1::WatchSweepRequest* request) override;
+
+ private:
+  // Answers with what `handle`, called on the executor, gives: an absl::StatusOr of the response.
+  template <typename Response, typename Handle>
+  grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* call, const char* method, Response* response,
+                                   Handle handle);
+
+  const RpcContext context_;
+};
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_SERVER_COORDINATOR_SWEEP_SERVICE_H_

@@ -1,0 +1,119 @@
+#include "server/results/comparison.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/sha256.h"
+
+namespace seedbed {
+namespace {
+
+bool SameBatches(const v1::Agreement& request) {
+  const auto& hashes = request.batch_hashes();
+  return !hashes.empty() && !hashes[0].empty() &&
+         std::all_of(hashes.begin(), hashes.end(), [&](const std::string& hash) { return hash == hashes[0]; });
+}
+
+v1::Failure InternalFailure(const std::string& message) {
+  v1::Failure failure;
+  failure.set_kind(v1::FAILURE_KIND_INTERNAL);
+  failure.set_message(message);
+  return failure;
+}
+
+}  // namespace
+
+v1::Agreement RequestFor(const v1::Event& event, const v1::SaeSpec& sae) {
+  const v1::SiblingSetFinished& finished = event.sibling_set_finished();
+  v1::Agreement request;
+  request.set_sweep_id(event.sweep_id());
+  request.set_sibling_set_id(finished.sibling_set_id());
+  *request.mutable_sae() = sae;
+  request.mutable_sae()->clear_seed();
+  const int runs = finished.run_ids_size();
+  if (runs < 2 || finished.results_size() != runs || finished.seeds_size() != runs) {
+    return Failed(request, InternalFailure(absl::StrCat("event ", event.number(), " names ", runs, " runs, ",
+                                                        finished.results_size(), " results and ", finished.seeds_size(),
+                                                        " seeds; two or more of each are "
+                                                        "needed, and as many of one as of the others")));
+  }
+  request.set_threshold(finished.threshold());
+  for (int i = 0; i < runs; ++i) {
+    v1::Dictionary* dictionary = request.add_dictionaries();
+    dictionary->set_run_id(finished.run_ids(i));
+    dictionary->set_seed(finished.seeds(i));
+    dictionary->set_path(finished.results(i).dictionary().path());
+    dictionary->set_manifest_sha256(finished.results(i).dictionary().manifest_sha256());
+    request.add_batch_hashes(finished.results(i).batch_hash());
+  }
+  request.set_same_batches(SameBatches(request));
+  return request;
+}
+
+std::string ContentKey(const v1::Agreement& request) {
+  std::string text = absl::StrFormat("matching %d\nthreshold %.17g\n", kMatchingVersion, request.threshold());
+  for (const v1::Dictionary& dictionary : request.dictionaries()) {
+    absl::StrAppend(&text, "dictionary ", dictionary.manifest_sha256(), "\n");
+    // What has no checksum is equal to nothing but itself.
+    if (dictionary.manifest_sha256().empty()) {
+      absl::StrAppend(&text, "of ", request.sibling_set_id(), " ", dictionary.run_id(), "\n");
+    }
+  }
+  return Sha256Hex(text);
+}
+
+absl::Status CheckAnswer(const v1::Agreement& request, const v1::Agreement& computed) {
+  const int count = request.dictionaries_size();
+  if (computed.dictionaries_size() != count || computed.pairs_size() != count * (count - 1) / 2 ||
+      !computed.has_summary()) {
+    return absl::InternalError(absl::StrCat("the answer has ", computed.dictionaries_size(), " dictionaries and ",
+                                            computed.pairs_size(), " pairs; ", count, " and ", count * (count - 1) / 2,
+                                            " are needed, and a summary"));
+  }
+  if (computed.threshold() != request.threshold()) {
+    return absl::InternalError(
+        absl::StrCat("the answer is for the threshold ", computed.threshold(), ", not ", request.threshold()));
+  }
+  for (int i = 0; i < count; ++i) {
+    const v1::Dictionary& asked = request.dictionaries(i);
+    const std::string& found = computed.dictionaries(i).manifest_sha256();
+    if (asked.manifest_sha256().empty() || found == asked.manifest_sha256()) continue;
+    return absl::InternalError(absl::StrCat(asked.path(), ": holds another dictionary than run ", asked.run_id(),
+                                            " exported: manifest.json has SHA-256 ", found, ", not ",
+                                            asked.manifest_sha256()));
+  }
+  return absl::OkStatus();
+}
+
+v1::Agreement Complete(const v1::Agreement& request, const v1::Agreement& computed) {
+  v1::Agreement result = request;
+  *result.mutable_pairs() = computed.pairs();
+  *result.mutable_summary() = computed.summary();
+  for (int i = 0; i < std::min(result.dictionaries_size(), computed.dictionaries_size()); ++i) {
+    result.mutable_dictionaries(i)->set_latents(computed.dictionaries(i).latents());
+    result.mutable_dictionaries(i)->set_d_in(computed.dictionaries(i).d_in());
+  }
+  return result;
+}
+
+v1::Agreement Failed(const v1::Agreement& request, const v1::Failure& failure) {
+  v1::Agreement result;
+  result.set_sweep_id(request.sweep_id());
+  result.set_sibling_set_id(request.sibling_set_id());
+  *result.mutable_sae() = request.sae();
+  *result.mutable_failure() = failure;
+  return result;
+}
+
+double LargestGap(const v1::Agreement& agreement) {
+  double largest = 0;
+  for (const v1::PairAgreement& pair : agreement.pairs()) {
+    for (const v1::SideAlignment& side : {pair.decoder(), pair.encoder()}) {
+      largest = std::max(largest, side.upper_bound() - side.mean_cosine());
+    }
+  }
+  return largest;
+}
+
+}  // namespace seedbed

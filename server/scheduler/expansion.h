@@ -1,0 +1,34 @@
+// From a sweep to what is trained: the grid, sibling sets, the stream and gangs.
+#ifndef SEEDBED_SERVER_SCHEDULER_EXPANSION_H_
+#define SEEDBED_SERVER_SCHEDULER_EXPANSION_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "seedbed/v1/gang.pb.h"
+#include "seedbed/v1/run.pb.h"
+#include "seedbed/v1/sweep.pb.h"
+#include "server/scheduler/packing.h"
+#include "server/scheduler/stream_shape.h"
+
+namespace seedbed {
+
+struct Expansion {
+  std::vector<v1::Run> runs;  // Hookpoints vary slowest, then architectures, latents and k; seeds vary fastest.
+  std::vector<v1::Gang> gangs;
+  std::vector<v1::SiblingSet> sibling_sets;
+  StreamShape shape;
+};
+
+// `spec` is what ValidateSweep gave. Ids start with `sweep_id`, which is empty for a sweep that is only tried.
+Expansion ExpandSweep(const v1::SweepSpec& spec, absl::string_view sweep_id, const PackingOptions& packing);
+
+v1::StreamSpec ResolveStream(const v1::SweepSpec& spec);
+
+// 64 hexadecimal digits: equal streams have equal keys.
+std::string StreamKey(const v1::StreamSpec& stream);
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_SERVER_SCHEDULER_EXPANSION_H_

@@ -1,0 +1,37 @@
+#include "server/scheduler/sweep_defaults.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "server/scheduler/stream_shape.h"
+
+namespace seedbed {
+
+void FillConstantDefaults(v1::SweepSpec& spec) {
+  v1::DataSpec& data = *spec.mutable_data();
+  if (!data.has_order()) data.set_order(v1::SEQUENCE_ORDER_SHUFFLED);
+  if (!data.has_seed()) data.set_seed(0);
+  v1::ActivationSpec& activations = *spec.mutable_activations();
+  if (!activations.has_exclude_first()) activations.set_exclude_first(0);
+  if (!activations.has_shuffle_rows()) activations.set_shuffle_rows(65536);
+  v1::TrainSpec& train = *spec.mutable_train();
+  if (!train.has_epochs()) train.set_epochs(1);
+  if (!train.has_batch_tokens()) train.set_batch_tokens(4096);
+  if (!train.has_decay()) train.set_decay(v1::LEARNING_RATE_DECAY_LINEAR);
+  if (!train.mutable_auxiliary()->has_alpha()) train.mutable_auxiliary()->set_alpha(0);
+  if (spec.sae().architectures().empty()) spec.mutable_sae()->add_architectures("topk");
+  if (!spec.agreement().has_threshold()) spec.mutable_agreement()->set_threshold(0.7);
+}
+
+void FillDerivedDefaults(v1::SweepSpec& spec) {
+  const StreamShape shape = ShapeOf(spec);
+  v1::TrainSpec& train = *spec.mutable_train();
+  if (!train.has_warmup_steps()) train.set_warmup_steps(std::min<int64_t>(1000, shape.steps_per_run / 10));
+  if (!train.auxiliary().has_dead_after_tokens()) {
+    train.mutable_auxiliary()->set_dead_after_tokens(std::min<int64_t>(10'000'000, shape.rows_per_epoch));
+  }
+}
+
+double DefaultLearningRate(int64_t latents) { return 2e-4 / std::sqrt(static_cast<double>(latents) / 16384.0); }
+
+}  // namespace seedbed

@@ -1,0 +1,69 @@
+// What State keeps of each sweep, gang and sibling set, and what is derived from it.
+#ifndef SEEDBED_SERVER_STATE_RECORDS_H_
+#define SEEDBED_SERVER_STATE_RECORDS_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "seedbed/v1/coordinator.pb.h"
+#include "seedbed/v1/event.pb.h"
+
+namespace seedbed {
+
+// Indexed by the enum's values.
+using RunCounts = std::array<int64_t, v1::RunState_ARRAYSIZE>;
+using SweepCounts = std::array<int64_t, v1::SweepState_ARRAYSIZE>;
+using FailureCounts = std::array<int, v1::FailureKind_ARRAYSIZE>;
+
+struct SweepRecord {
+  std::string sweep_id;
+  v1::SweepSpec spec;
+  std::string idempotency_key;
+  std::string request_sha256;
+  int64_t submitted_unix_ms = 0;
+  int64_t ended_unix_ms = 0;  // 0 = not yet.
+  int64_t last_event = 0;     // Number of its newest event.
+  bool started = false;       // A gang of it had slots at least once.
+  bool cancelled = false;
+  std::vector<std::string> run_ids;  // In the order of the grid.
+  std::vector<std::string> gang_ids;
+  std::vector<std::string> sibling_set_ids;
+  RunCounts run_counts = {};
+};
+
+struct GangRecord {
+  // While it is QUEUED again, `placements` are still those of the attempt that ended: whoever places it next makes
+  // sure that those ranks are gone.
+  v1::Gang gang;
+  int64_t order = 0;                         // Position among all gangs ever submitted.
+  std::vector<std::string> attempt_run_ids;  // What the current attempt trains, fixed when it was placed.
+  int unended_runs = 0;
+  FailureCounts failed_attempts = {};  // By kind of failure.
+};
+
+struct SiblingSetRecord {
+  v1::SiblingSet set;
+  std::string sweep_id;
+  int unended_runs = 0;
+  bool announced = false;  // Its SiblingSetFinished was applied.
+};
+
+// SUCCEEDED, FAILED or CANCELLED: it never changes again.
+bool HasEnded(v1::RunState state);
+
+// Every run of it has ended.
+bool HasEnded(const SweepRecord& sweep);
+
+v1::SweepState DeriveSweepState(const SweepRecord& sweep);
+
+// "queued", "training", "user_error", ...: the enum value without its prefix, in lower case.
+std::string RunStateName(v1::RunState state);
+std::string SweepStateName(v1::SweepState state);
+std::string FailureKindName(v1::FailureKind kind);
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_SERVER_STATE_RECORDS_H_

@@ -1,0 +1,155 @@
+"""What a user can get wrong: one clear line each, an exit code that is not 0, and daemons that are none the worse."""
+
+import os
+import unittest
+
+import service
+
+
+class BadInputTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.inputs = service.Inputs()
+        cls.addClassCleanup(cls.inputs.close)
+        cls.service = service.Service()
+        cls.addClassCleanup(cls.service.close)
+        cls.daemons = cls.service.daemons()
+
+    @classmethod
+    def tearDownClass(cls):
+        outcome = cls.service.submit_and_wait(cls.inputs.write_sweep(epochs=1))
+        assert len(outcome["agreements"]) == 1
+        assert cls.service.daemons() == cls.daemons, "a daemon did not survive bad input"
+
+    def assert_refused(self, done, *parts):
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        for part in parts:
+            self.assertIn(str(part), done.stderr)
+
+    def assert_sweep_refused(self, sweep, *parts):
+        """Refused at once, with the line of the file."""
+        before = len(self.service.ask("list")["sweeps"])
+        self.assert_refused(self.service.cli("submit", sweep, "--wait"), *parts)
+        self.assertEqual(len(self.service.ask("list")["sweeps"]), before)
+
+    def assert_sweep_fails(self, sweep, *parts):
+        """Refused at once or, where only a rank can tell, by a failure that is not retried."""
+        self.assert_refused(self.service.cli("submit", sweep, "--wait"), *parts)
+
+    def copy_of_model(self, name):
+        folder = self.inputs.folder / name
+        folder.mkdir()
+        for file in self.inputs.model.iterdir():
+            (folder / file.name).write_bytes(file.read_bytes())
+        return folder
+
+    def test_unknown_key(self):
+        sweep = self.inputs.write_sweep(extra="agreemnt: {threshold: 0.7}\n")
+        self.assert_sweep_refused(sweep, f"{sweep}:12: agreemnt: found an unknown key", "nearest: agreement")
+
+    def test_not_yaml(self):
+        sweep = self.inputs.write_sweep(extra="]\n")
+        self.assert_sweep_refused(sweep, f"{sweep}:12: ")
+
+    def test_k_above_latents(self):
+        sweep = self.inputs.write_sweep(k="[4, 49]")
+        self.assert_sweep_refused(sweep, f"{sweep}:9: sae.k[1]: ", "49", "48")
+
+    def test_max_tokens_below_a_sequence(self):
+        sweep = self.inputs.write_sweep(max_tokens=31)
+        self.assert_sweep_refused(sweep, f"{sweep}:3: data.max_tokens: ", "31")
+
+    def test_unknown_architecture(self):
+        sweep = self.inputs.write_sweep(seeds="[0]\n  architectures: [tpok]")
+        self.assert_sweep_refused(sweep, f"{sweep}:11: sae.architectures[0]: ", "topk")
+
+    def test_hookpoint_of_no_known_form(self):
+        sweep = self.inputs.write_sweep(hookpoints="[blocks.1]")
+        self.assert_sweep_refused(sweep, f"{sweep}:7: sae.hookpoints[0]: ", "blocks.1", "layers.N")
+
+    def test_hookpoint_that_the_model_lacks(self):
+        self.assert_sweep_fails(self.inputs.write_sweep(hookpoints="[layers.3]"), "layers.3", "from 0 to 2")
+
+    def test_missing_model_folder(self):
+        missing = self.inputs.folder / "nowhere"
+        self.assert_sweep_fails(self.inputs.write_sweep(model=missing), missing)
+
+    def test_truncated_safetensors(self):
+        folder = self.copy_of_model("truncated")
+        weights = folder / "model.safetensors"
+        os.truncate(weights, weights.stat().st_size - 100)
+        self.assert_sweep_fails(self.inputs.write_sweep(model=folder), weights)
+
+    def test_damaged_config(self):
+        folder = self.copy_of_model("damaged")
+        (folder / "config.json").write_text("{")
+        self.assert_sweep_fails(self.inputs.write_sweep(model=folder), folder / "config.json")
+
+    def test_token_beyond_the_vocabulary_of_its_file(self):
+        tokens = self.inputs.write_tokens("beyond.bin", [1] * 5000 + [40] + [1] * 5000)
+        self.assert_sweep_fails(self.inputs.write_sweep(tokens=tokens), tokens, "40", "32")
+
+    def test_token_beyond_the_vocabulary_of_the_model(self):
+        tokens = self.inputs.write_tokens("larger.bin", [1] * 5000 + [40] + [1] * 5000, vocabulary=64)
+        self.assert_sweep_fails(self.inputs.write_sweep(tokens=tokens), tokens, "32")
+
+    def test_token_file_shorter_than_asked(self):
+        sweep = self.inputs.write_sweep(max_tokens=1_000_000)
+        self.assert_sweep_fails(sweep, self.inputs.tokens, "20000")
+
+    def test_missing_token_file(self):
+        missing = self.inputs.folder / "no-tokens.bin"
+        self.assert_sweep_fails(self.inputs.write_sweep(tokens=missing), missing)
+
+    def test_missing_sweep_file(self):
+        self.assert_refused(self.service.cli("submit", "/nonexistent.yaml"), "/nonexistent.yaml: No such file")
+
+    def test_unknown_sweep(self):
+        for command in ("get", "runs", "results", "cancel"):
+            self.assert_refused(self.service.cli(command, "no-such-sweep"), "no-such-sweep")
+
+    def test_unreachable_server(self):
+        self.assert_refused(service.run("list", "--server", "127.0.0.1:1"), "127.0.0.1:1", "seedbed up")
+        self.assert_refused(service.run("submit", self.inputs.write_sweep(), "--server", "127.0.0.1:1"), "127.0.0.1:1")
+
+    def up(self, *arguments):
+        return service.run("up", *arguments, timeout=60)
+
+    def test_port_taken(self):
+        taken = self.service.server.rpartition(":")[2]
+        done = self.up("--dir", self.inputs.folder / "port-taken", "--port", taken, "--http-port", 0)
+        self.assert_refused(done, f"127.0.0.1:{taken}")
+
+    def test_http_port_taken(self):
+        taken = self.service.addresses["coordinator_http"].rpartition(":")[2]
+        done = self.up("--dir", self.inputs.folder / "http-taken", "--port", 0, "--http-port", taken)
+        self.assert_refused(done, f"127.0.0.1:{taken}")
+
+    def test_data_folder_that_cannot_be_written(self):
+        self.assert_refused(self.up("--dir", "/proc/seedbed", "--port", 0), "--dir: /proc/seedbed")
+        under_a_file = self.inputs.tokens / "data"
+        self.assert_refused(self.up("--dir", under_a_file, "--port", 0), f"--dir: {under_a_file}")
+
+    def test_bad_slots(self):
+        done = self.up("--dir", self.inputs.folder / "slots", "--port", 0, "--slots", "tpu:1")
+        self.assert_refused(done, "--slots", "tpu")
+
+    def test_a_second_up_on_the_folder(self):
+        self.assert_refused(self.up("--dir", self.service.data, "--port", 0), self.service.data, "another")
+
+    def test_a_second_coordinator_on_the_database(self):
+        database = self.service.data / "coordinator.db"
+        done = service.run("--db", database, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0",
+                           program="seedbed-coordinator", timeout=60)  # fmt: skip
+        self.assert_refused(done, database)
+
+    def test_a_second_results_service_on_the_database(self):
+        database = self.service.data / "results.db"
+        done = service.run("--db", database, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--coordinator",
+                           self.service.server, program="seedbed-results", timeout=60)  # fmt: skip
+        self.assert_refused(done, database)
+
+
+if __name__ == "__main__":
+    unittest.main()

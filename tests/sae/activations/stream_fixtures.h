@@ -1,0 +1,91 @@
+// A language model and token files whose activations say where they come from.
+#ifndef SEEDBED_TESTS_SAE_ACTIVATIONS_STREAM_FIXTURES_H_
+#define SEEDBED_TESTS_SAE_ACTIVATIONS_STREAM_FIXTURES_H_
+
+#include <stdlib.h>
+
+#include <cstdint>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "ATen/ops/empty.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "common/file.h"
+#include "gtest/gtest.h"
+#include "sae/io/token_file.h"
+#include "sae/lm/language_model.h"
+
+namespace seedbed {
+
+// A folder that is removed at the end of the scope.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() : path_(JoinPath(testing::TempDir(), "seedbed-XXXXXX")) {
+    EXPECT_NE(mkdtemp(path_.data()), nullptr);
+  }
+  ~TemporaryFolder() { EXPECT_TRUE(RemoveAll(path_).ok()); }
+  const std::string& path() const { return path_; }
+  std::string File(absl::string_view name) const { return JoinPath(path_, name); }
+
+ private:
+  std::string path_;
+};
+
+// Token i of the file is i, so an activation that holds its token holds its place in the file.
+inline std::string WriteNumberedTokens(const TemporaryFolder& folder, int64_t count, int64_t vocabulary_size) {
+  const std::string path = folder.File("tokens.bin");
+  std::vector<uint32_t> tokens(static_cast<size_t>(count));
+  for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<uint32_t>(i);
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(tokens.data()), static_cast<std::streamsize>(tokens.size() * 4));
+  std::ofstream(path + ".json") << R"({"tokenizer": "none", "dtype": "uint32", "count": )" << count
+                                << R"(, "vocabulary_size": )" << vocabulary_size << R"(, "sha256": ")"
+                                << std::string(64, '0') << R"("})";
+  return path;
+}
+
+// The activation of token i at hookpoint h is [i, 1000 h + sequences in the call, 0.5 i, h].
+class FakeLanguageModel final : public LanguageModel {
+ public:
+  static constexpr int64_t kWidth = 4;
+
+  explicit FakeLanguageModel(int hookpoints, int64_t vocabulary_size = int64_t{1} << 24)
+      : hookpoints_(hookpoints), vocabulary_size_(vocabulary_size) {}
+
+  int64_t d_model() const override { return kWidth; }
+  int64_t layers() const override { return 1; }
+  int64_t vocabulary_size() const override { return vocabulary_size_; }
+  int64_t tokens_seen() const { return tokens_seen_; }
+
+  std::vector<at::Tensor> Forward(const at::Tensor& tokens) override {
+    tokens_seen_ += tokens.numel();
+    std::vector<at::Tensor> activations;
+    for (int h = 0; h < hookpoints_; ++h) {
+      at::Tensor rows = at::empty({tokens.numel(), kWidth}, at::kFloat);
+      const int64_t* ids = tokens.const_data_ptr<int64_t>();
+      float* out = rows.data_ptr<float>();
+      for (int64_t i = 0; i < tokens.numel(); ++i) {
+        const auto id = static_cast<float>(ids[i]);
+        *out++ = id;
+        *out++ = static_cast<float>(1000 * h + tokens.size(0));
+        *out++ = 0.5f * id;
+        *out++ = static_cast<float>(h);
+      }
+      activations.push_back(rows);
+    }
+    return activations;
+  }
+
+ private:
+  int hookpoints_;
+  int64_t vocabulary_size_;
+  int64_t tokens_seen_ = 0;
+};
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_TESTS_SAE_ACTIVATIONS_STREAM_FIXTURES_H_

@@ -1,0 +1,163 @@
+#include "server/scheduler/expansion.h"
+
+#include <cmath>
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/scheduler/sweep_validation.h"
+#include "server/state/state.h"
+#include "tests/server/support/sweep_builder.h"
+
+namespace seedbed {
+namespace {
+
+using testing::ElementsAre;
+
+Expansion Expand(const v1::SweepSpec& spec, const std::string& sweep_id = "s1", int most_runs_per_gang = 64) {
+  const ValidatedSweep validated = ValidateSweep(spec);
+  EXPECT_TRUE(validated.violations.empty());
+  return ExpandSweep(validated.spec, sweep_id, {most_runs_per_gang});
+}
+
+v1::SweepSpec Grid() {
+  v1::SweepSpec spec = DemoSweep(2);
+  spec.mutable_sae()->add_hookpoints("layers.9.mlp");
+  spec.mutable_sae()->add_latents(4608);
+  spec.mutable_sae()->add_k(32);
+  return spec;
+}
+
+TEST(Expansion, SeedsVaryFastestAndHookpointsSlowest) {
+  const Expansion expansion = Expand(Grid());
+  ASSERT_EQ(expansion.runs.size(), 16);
+  std::vector<std::string> order;
+  for (const v1::Run& run : expansion.runs) {
+    order.push_back(absl::StrCat(run.run_id(), " ", run.sae().hookpoint(), " ", run.sae().latents(), " ", run.sae().k(),
+                                 " ", run.sae().seed()));
+  }
+  EXPECT_EQ(order[0], "s1-r0 layers.9 512 16 0");
+  EXPECT_EQ(order[1], "s1-r1 layers.9 512 16 1");
+  EXPECT_EQ(order[2], "s1-r2 layers.9 512 32 0");
+  EXPECT_EQ(order[4], "s1-r4 layers.9 4608 16 0");
+  EXPECT_EQ(order[8], "s1-r8 layers.9.mlp 512 16 0");
+  EXPECT_EQ(order[15], "s1-r15 layers.9.mlp 4608 32 1");
+}
+
+TEST(Expansion, SiblingsDifferInTheirSeedAlone) {
+  const Expansion expansion = Expand(Grid());
+  ASSERT_EQ(expansion.sibling_sets.size(), 8);
+  EXPECT_THAT(expansion.sibling_sets[3].run_ids(), ElementsAre("s1-r6", "s1-r7"));
+  for (int i = 0; i < 16; i += 2) {
+    v1::SaeSpec first = expansion.runs[i].sae();
+    v1::SaeSpec second = expansion.runs[i + 1].sae();
+    EXPECT_NE(first.seed(), second.seed());
+    first.clear_seed();
+    second.clear_seed();
+    EXPECT_EQ(first.SerializeAsString(), second.SerializeAsString());
+    EXPECT_EQ(expansion.runs[i].sibling_set_id(), absl::StrCat("s1-b", i / 2));
+  }
+}
+
+TEST(Expansion, IsASubmissionThatTheStateAccepts) {
+  Expansion expansion = Expand(Grid(), "s1", 3);
+  v1::Event event;
+  event.set_number(1);
+  event.set_sweep_id("s1");
+  for (const v1::Run& run : expansion.runs) *event.mutable_sweep_submitted()->add_runs() = run;
+  for (const v1::Gang& gang : expansion.gangs) *event.mutable_sweep_submitted()->add_gangs() = gang;
+  for (const auto& set : expansion.sibling_sets) *event.mutable_sweep_submitted()->add_sibling_sets() = set;
+  State state;
+  EXPECT_TRUE(state.Apply(event).ok());
+}
+
+TEST(Expansion, ResolvesTheLearningRateByWidth) {
+  v1::SweepSpec spec = Grid();
+  spec.mutable_train()->clear_learning_rate();
+  const Expansion expansion = Expand(spec);
+  EXPECT_DOUBLE_EQ(expansion.runs[0].sae().learning_rate(), 2e-4 / std::sqrt(512.0 / 16384.0));
+  EXPECT_DOUBLE_EQ(expansion.runs[4].sae().learning_rate(), 2e-4 / std::sqrt(4608.0 / 16384.0));
+  EXPECT_DOUBLE_EQ(Expand(Grid()).runs[4].sae().learning_rate(), 0.003);
+}
+
+TEST(Expansion, CountsWholeSequencesRowsAndSteps) {
+  v1::SweepSpec spec = DemoSweep();
+  spec.mutable_data()->set_max_tokens(131'072 + 255);
+  const Expansion expansion = Expand(spec);
+  EXPECT_EQ(expansion.shape.sequences, 512);
+  EXPECT_EQ(expansion.shape.rows_per_epoch, 512 * 255);
+  EXPECT_EQ(expansion.shape.steps_per_run, 8 * 512 * 255 / 256);
+  EXPECT_EQ(expansion.gangs[0].stream().sequences(), 512);
+}
+
+TEST(Expansion, ResolvesTheStreamWithItsConstants) {
+  const v1::StreamSpec stream = Expand(DemoSweep()).gangs[0].stream();
+  EXPECT_EQ(stream.model_path(), "/models/smollm2-135m");
+  EXPECT_EQ(stream.tokens_path(), "/data/gcide.bin");
+  EXPECT_EQ(stream.order(), v1::SEQUENCE_ORDER_SHUFFLED);
+  EXPECT_EQ(stream.exclude_first(), 1);
+  EXPECT_EQ(stream.epochs(), 8);
+  EXPECT_EQ(stream.micro_batch_sequences(), 8);
+  EXPECT_EQ(stream.block_micro_batches(), 8);
+}
+
+TEST(Expansion, TheStreamKeyFollowsFromTheStreamAlone) {
+  const std::string key = Expand(DemoSweep()).gangs[0].stream_key();
+  EXPECT_EQ(key.size(), 64);
+  EXPECT_EQ(Expand(Grid(), "s7").gangs[0].stream_key(), key) << "hookpoints, widths, k and seeds do not change it";
+  const std::vector<std::function<void(v1::SweepSpec&)>> changes = {
+      [](v1::SweepSpec& s) { s.mutable_model()->set_path("/models/other"); },
+      [](v1::SweepSpec& s) { s.mutable_data()->set_tokens("/data/other.bin"); },
+      [](v1::SweepSpec& s) { s.mutable_data()->set_seed(1); },
+      [](v1::SweepSpec& s) { s.mutable_data()->set_order(v1::SEQUENCE_ORDER_SEQUENTIAL); },
+      [](v1::SweepSpec& s) { s.mutable_data()->set_max_tokens(100'000); },
+      [](v1::SweepSpec& s) { s.mutable_activations()->set_exclude_first(2); },
+      [](v1::SweepSpec& s) { s.mutable_activations()->set_shuffle_rows(1); },
+      [](v1::SweepSpec& s) { s.mutable_train()->set_epochs(9); },
+      [](v1::SweepSpec& s) { s.mutable_train()->set_batch_tokens(255); },
+  };
+  std::set<std::string> keys = {key};
+  for (const auto& change : changes) {
+    v1::SweepSpec spec = DemoSweep();
+    change(spec);
+    keys.insert(Expand(spec).gangs[0].stream_key());
+  }
+  EXPECT_EQ(keys.size(), changes.size() + 1);
+}
+
+TEST(Expansion, PacksGangsAndCarriesTheRanksWanted) {
+  v1::SweepSpec spec = Grid();
+  EXPECT_EQ(Expand(spec).gangs.size(), 1);
+  EXPECT_EQ(Expand(spec).gangs[0].ranks_wanted(), 0);
+  spec.mutable_resources()->set_ranks(4);
+  const Expansion expansion = Expand(spec, "s1", 5);
+  ASSERT_EQ(expansion.gangs.size(), 4);
+  EXPECT_THAT(expansion.gangs[1].run_ids(), ElementsAre("s1-r4", "s1-r5", "s1-r6", "s1-r7"));
+  EXPECT_EQ(expansion.gangs[1].ranks_wanted(), 4);
+  EXPECT_EQ(expansion.runs[5].gang_id(), "s1-g1");
+}
+
+TEST(Expansion, ASweepThatIsOnlyTriedHasShortIds) {
+  const Expansion expansion = Expand(DemoSweep(), "");
+  EXPECT_EQ(expansion.runs[2].run_id(), "r2");
+  EXPECT_EQ(expansion.gangs[0].gang_id(), "g0");
+  EXPECT_EQ(expansion.sibling_sets[0].sibling_set_id(), "b0");
+}
+
+TEST(Expansion, TenThousandRuns) {
+  v1::SweepSpec spec = DemoSweep(100);
+  spec.mutable_sae()->clear_k();
+  for (int k = 1; k <= 100; ++k) spec.mutable_sae()->add_k(k);
+  const Expansion expansion = Expand(spec);
+  EXPECT_EQ(expansion.runs.size(), 10'000);
+  EXPECT_EQ(expansion.sibling_sets.size(), 100);
+  // 100 siblings do not fit in a gang of 64: each set takes one gang of 64 and one of 36.
+  EXPECT_EQ(expansion.gangs.size(), 200);
+}
+
+}  // namespace
+}  // namespace seedbed

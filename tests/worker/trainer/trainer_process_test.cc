@@ -1,0 +1,159 @@
+// Gangs that succeed, in real processes.
+#include <algorithm>
+#include <set>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/worker/trainer/rank_process.h"
+
+namespace seedbed {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+// Runs the gang and gives the messages that ended its runs.
+std::map<std::string, v1::RunEnded> TrainInto(const TrainerFixture& fixture, const v1::TrainerSpec& spec,
+                                              int world_size) {
+  std::map<std::string, v1::RunEnded> all;
+  for (const RankProcess& rank : RunGang(fixture, spec, world_size)) {
+    for (const auto& [run_id, ended] : rank.ended()) {
+      EXPECT_TRUE(all.emplace(run_id, ended).second) << run_id << " was answered twice";
+    }
+  }
+  return all;
+}
+
+TEST(TrainerProcessTest, ThreeSeedsGiveThreeExportsOfTheSameBatches) {
+  TrainerFixture fixture;
+  v1::TrainerSpec spec = fixture.Spec();
+  for (const uint64_t seed : {0, 1, 2}) AddRun(spec, absl::StrCat("run-", seed), "layers.1", seed);
+  const auto ended = TrainInto(fixture, spec, 1);
+
+  ASSERT_THAT(ended, SizeIs(3));
+  std::set<std::string> hashes, weights;
+  for (const auto& [run_id, answer] : ended) {
+    ASSERT_TRUE(answer.has_result()) << answer.failure().message();
+    hashes.insert(answer.result().batch_hash());
+    EXPECT_EQ(answer.result().steps(), 2 * 45 * 15 / 64);
+    EXPECT_EQ(answer.result().tokens_harvested(), 45 * 16);
+    EXPECT_GT(answer.result().metrics().fvu(), 0);
+    EXPECT_LT(answer.result().metrics().fvu(), 1);
+    EXPECT_NEAR(answer.result().metrics().l0(), 4, 0.5);
+    const auto files = fixture.ExportOf(spec, run_id);
+    std::vector<std::string> names;
+    for (const auto& file : answer.result().dictionary().files()) names.push_back(file.name());
+    EXPECT_THAT(names, ElementsAre("cfg.json", "sae.safetensors", "training.csv"));
+    EXPECT_EQ(files.size(), 4);
+    weights.insert(files.at("sae.safetensors"));
+  }
+  EXPECT_THAT(hashes, SizeIs(1));
+  EXPECT_THAT(*hashes.begin(), SizeIs(32));
+  EXPECT_THAT(weights, SizeIs(3));
+}
+
+TEST(TrainerProcessTest, OneTwoAndThreeRanksGiveTheSameBytes) {
+  TrainerFixture fixture;
+  v1::TrainerSpec alone = fixture.Spec();
+  for (const uint64_t seed : {0, 1}) {
+    AddRun(alone, absl::StrCat("residual-", seed), "layers.0", seed);
+    AddRun(alone, absl::StrCat("mlp-", seed), "layers.1.mlp", seed);
+  }
+  const auto ended_alone = TrainInto(fixture, alone, 1);
+  ASSERT_THAT(ended_alone, SizeIs(4));
+  for (const int world_size : {2, 3}) {
+    v1::TrainerSpec together = alone;
+    together.set_artifact_root(fixture.Path(absl::StrCat("artifacts-", world_size)));
+    ASSERT_EQ(mkdir(together.artifact_root().c_str(), 0755), 0);
+    together.mutable_gang()->set_attempt(world_size);
+    const auto ended = TrainInto(fixture, together, world_size);
+    ASSERT_THAT(ended, SizeIs(4));
+    for (const auto& [run_id, answer] : ended) {
+      EXPECT_EQ(answer.result().batch_hash(), ended_alone.at(run_id).result().batch_hash()) << run_id;
+      EXPECT_EQ(answer.result().dictionary().manifest_sha256(),
+                ended_alone.at(run_id).result().dictionary().manifest_sha256());
+      EXPECT_EQ(fixture.ExportOf(together, run_id), fixture.ExportOf(alone, run_id)) << run_id;
+    }
+  }
+}
+
+TEST(TrainerProcessTest, ASeedsResultDoesNotDependOnItsCompany) {
+  TrainerFixture fixture;
+  v1::TrainerSpec company = fixture.Spec();
+  for (const uint64_t seed : {0, 1}) AddRun(company, absl::StrCat("run-", seed), "layers.1", seed);
+  AddRun(company, "other", "layers.0.attn", 5);
+  TrainInto(fixture, company, 1);
+  v1::TrainerSpec alone = fixture.Spec();
+  alone.set_artifact_root(fixture.Path("scratch-2"));
+  AddRun(alone, "run-1", "layers.1", 1);
+  TrainInto(fixture, alone, 1);
+  EXPECT_THAT(fixture.ExportOf(alone, "run-1"), SizeIs(4));
+  EXPECT_EQ(fixture.ExportOf(company, "run-1"), fixture.ExportOf(alone, "run-1"));
+}
+
+TEST(TrainerProcessTest, MoreRanksThanRunsLeaveSomeThatOnlyHarvest) {
+  TrainerFixture fixture;
+  v1::TrainerSpec spec = fixture.Spec();
+  AddRun(spec, "run", "layers.1", 0);
+  const std::vector<RankProcess> ranks = RunGang(fixture, spec, 2);
+  EXPECT_THAT(ranks[0].ended(), SizeIs(1));
+  EXPECT_THAT(ranks[1].ended(), SizeIs(0));
+  const auto harvested_by = [&](const RankProcess& rank) {
+    int64_t tokens = 0;
+    for (const v1::RankMessage& m : rank.messages()) {
+      if (m.has_stream_progress()) tokens = m.stream_progress().tokens_harvested();
+    }
+    return tokens;
+  };
+  EXPECT_GT(harvested_by(ranks[1]), 0);
+  EXPECT_EQ(harvested_by(ranks[0]) + harvested_by(ranks[1]), 45 * 16);
+}
+
+TEST(TrainerProcessTest, SaysHelloFirstAndReportsTheWholeWay) {
+  TrainerFixture fixture;
+  v1::TrainerSpec spec = fixture.Spec();
+  AddRun(spec, "run", "layers.1", 0);
+  const std::vector<RankProcess> ranks = RunGang(fixture, spec, 1);
+  const std::vector<v1::RankMessage>& messages = ranks[0].messages();
+  ASSERT_FALSE(messages.empty());
+  EXPECT_GT(messages.front().hello().pid(), 0);
+  EXPECT_THAT(messages.front().hello().libtorch_version(), HasSubstr("2."));
+  const auto position = [&](auto has) {
+    const auto reversed = std::find_if(messages.rbegin(), messages.rend(), has);
+    EXPECT_NE(reversed, messages.rend());
+    return messages.rend() - reversed;
+  };
+  const auto progress = position([](const v1::RankMessage& m) { return m.has_progress(); });
+  const auto exporting = position([](const v1::RankMessage& m) { return m.has_run_exporting(); });
+  const auto ended = position([](const v1::RankMessage& m) { return m.has_run_ended(); });
+  EXPECT_LT(progress, exporting);
+  EXPECT_LT(exporting, ended);
+  const v1::RunProgress& last = messages[progress - 1].progress();
+  EXPECT_EQ(last.step(), last.total_steps());
+  EXPECT_EQ(last.tokens_harvested(), last.tokens_to_harvest());
+  EXPECT_DOUBLE_EQ(last.seconds_left(), 0);
+}
+
+TEST(TrainerProcessTest, ManifestStatesTheFactsAndNothingOfTheAttempt) {
+  TrainerFixture fixture;
+  v1::TrainerSpec spec = fixture.Spec();
+  AddRun(spec, "run", "layers.1", 9);
+  const auto ended = TrainInto(fixture, spec, 1);
+  const auto files = fixture.ExportOf(spec, "run");
+  const auto facts = nlohmann::json::parse(files.at("manifest.json")).at("facts");
+  EXPECT_EQ(facts.at("run_id"), "run");
+  EXPECT_EQ(facts.at("seed"), 9);
+  EXPECT_EQ(facts.at("batch_hash"), ended.at("run").result().batch_hash());
+  EXPECT_EQ(facts.at("stream").at("order"), "shuffled");
+  EXPECT_EQ(facts.at("stream").at("tokens_sha256").get<std::string>().size(), 64);
+  EXPECT_EQ(facts.at("training").at("decay"), "linear");
+  EXPECT_EQ(facts.at("metrics").at("fvu"), ended.at("run").result().metrics().fvu());
+  EXPECT_THAT(files.at("manifest.json"), Not(HasSubstr("attempt")));
+  EXPECT_THAT(files.at("training.csv"), HasSubstr("\n21,"));
+}
+
+}  // namespace
+}  // namespace seedbed

@@ -1,0 +1,75 @@
+// One rank's part in training a gang.
+#ifndef SEEDBED_WORKER_TRAINER_GANG_TRAINER_H_
+#define SEEDBED_WORKER_TRAINER_GANG_TRAINER_H_
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
+#include "common/logging.h"
+#include "sae/activations/activation_stream.h"
+#include "sae/collectives/collectives.h"
+#include "sae/io/token_file.h"
+#include "sae/lm/language_model.h"
+#include "worker/trainer/hosted_run.h"
+#include "worker/trainer/message_sink.h"
+#include "worker/trainer/progress.h"
+#include "worker/trainer/trainer_plan.h"
+
+namespace seedbed {
+
+// Load, Join, Train, in that order. Not thread-safe. LibTorch's exceptions pass through all three.
+class GangTrainer {
+ public:
+  // Reads and checks whatever a user can have got wrong, before there is any network. `sink` and `clock` outlive it.
+  static absl::StatusOr<std::unique_ptr<GangTrainer>> Load(TrainerPlan plan, MessageSink* sink, Clock* clock);
+
+  // Meets the other ranks; rank 0 of several sends RendezvousReady. Errors: as JoinGroup and ActivationStream::Create.
+  absl::Status Join();
+
+  // Trains, exports and answers every run of this rank. A run whose loss is not finite is answered with a failure and
+  // the others go on; any other error is of the rank.
+  absl::Status Train();
+
+ private:
+  GangTrainer(TrainerPlan plan, MessageSink* sink, Clock* clock);
+
+  absl::Status LoadInputs();
+  absl::Status MakeRuns();
+
+  // One step of every run that has not ended.
+  absl::Status Step(const Batch& batch);
+  // Ends a run whose step was aborted.
+  void Fail(HostedRun& run, const absl::Status& status);
+  // What only the harvest needed.
+  void ReleaseModel();
+  absl::Status ExportRuns();
+  absl::Status Export(HostedRun& run);
+
+  // Somebody needs the next batch, or this rank's part in making it.
+  bool HasWork() const;
+  void ReportProgress();
+  void LogEvent(LogLevel level, absl::string_view event, const LogField& first, const LogField& second) const;
+
+  const TrainerPlan plan_;
+  MessageSink* const sink_;
+  Clock* const clock_;
+
+  std::optional<TokenFile> tokens_;
+  std::unique_ptr<LanguageModel> model_;  // Gone once everything is harvested.
+  std::vector<HostedRun> runs_;           // Of this rank.
+  std::unique_ptr<Collectives> group_;
+  std::unique_ptr<ActivationStream> stream_;
+  std::optional<ProgressReporter> reporter_;
+  int64_t steps_ = 0;
+  absl::Duration step_time_;
+};
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_WORKER_TRAINER_GANG_TRAINER_H_

@@ -1,0 +1,45 @@
+// A run that this rank trains.
+#ifndef SEEDBED_WORKER_TRAINER_HOSTED_RUN_H_
+#define SEEDBED_WORKER_TRAINER_HOSTED_RUN_H_
+
+#include <memory>
+#include <string>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "sae/arch/trainable_sae.h"
+#include "worker/trainer/run_recorder.h"
+#include "worker/trainer/trainer_plan.h"
+
+namespace seedbed {
+
+// Not thread-safe.
+class HostedRun {
+ public:
+  // `d_model`: width of the run's hookpoint. Errors: as MakeTrainableSae, with the run's id.
+  static absl::StatusOr<HostedRun> Make(const TrainerPlan& plan, const PlannedRun& run, int64_t d_model);
+
+  const PlannedRun& planned() const { return planned_; }
+  const std::string& run_id() const { return planned_.run_id; }
+  const RunRecorder& recorder() const { return recorder_; }
+  const TrainableSae& sae() const { return *sae_; }
+  bool ended() const { return sae_ == nullptr; }
+
+  // One step on the batch of the run's hookpoint. !ended(). Errors: as TrainableSae::Step.
+  absl::Status Step(const at::Tensor& batch);
+
+  // Nothing more is to be trained; lets go of the SAE.
+  void End() { sae_.reset(); }
+
+ private:
+  HostedRun(PlannedRun planned, std::unique_ptr<TrainableSae> sae, RunRecorder recorder);
+
+  PlannedRun planned_;
+  std::unique_ptr<TrainableSae> sae_;  // Null once the run has ended.
+  RunRecorder recorder_;
+};
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_WORKER_TRAINER_HOSTED_RUN_H_

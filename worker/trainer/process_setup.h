@@ -1,0 +1,31 @@
+// What the process of a rank sets up before anything else.
+#ifndef SEEDBED_WORKER_TRAINER_PROCESS_SETUP_H_
+#define SEEDBED_WORKER_TRAINER_PROCESS_SETUP_H_
+
+#include <string>
+
+namespace seedbed {
+
+// Exit codes that the worker knows.
+inline constexpr int kWorkerGoneExitCode = 70;   // The worker has died or closed its pipes.
+inline constexpr int kTerminatedExitCode = 143;  // SIGTERM.
+
+// SIGTERM ends the process at once: whatever it has written is complete or under a temporary name. A pipe without a
+// reader and a file that may not grow are errors where they are written to, not signals.
+void SetUpSignals();
+
+// Has malloc keep large blocks that were freed. glibc would give them back to the kernel and have every page zeroed
+// and mapped again at the next step.
+void KeepFreedMemory();
+
+// Ends the process once standard input, a pipe that the worker holds the other end of, has no writer any more: no rank
+// outlives its worker, however that dies.
+void EndWithWorker();
+
+// Threads within an operation; operations run one at a time. On a GPU also: the same result every time. Call before
+// LibTorch computes anything.
+void SetUpLibTorch(int threads, const std::string& device);
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_WORKER_TRAINER_PROCESS_SETUP_H_

@@ -1,0 +1,52 @@
+#include "worker/trainer/run_recorder.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+
+namespace seedbed {
+namespace {
+
+constexpr int64_t kMostCsvLines = 4096;
+
+int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+RunRecorder::RunRecorder(const StreamConfig& stream, const LearningRateSchedule& learning_rate)
+    : learning_rate_(learning_rate),
+      total_steps_(stream.total_batches()),
+      first_averaged_step_(
+          std::min(CeilDivide((stream.epochs - 1) * stream.rows_per_epoch(), stream.batch_tokens) + 1, total_steps_)),
+      csv_stride_(CeilDivide(total_steps_, kMostCsvLines)),
+      csv_("step,learning_rate,fvu,mse,l0,dead_fraction,auxiliary_loss\n") {}
+
+void RunRecorder::Add(const StepMetrics& metrics) {
+  ++steps_;
+  latest_ = metrics;
+  if (steps_ % csv_stride_ == 0 || steps_ == total_steps_) AddCsvLine(metrics);
+  if (steps_ < first_averaged_step_) return;
+  ++averaged_;
+  sum_.fvu += metrics.fvu;
+  sum_.mse += metrics.mse;
+  sum_.l0 += metrics.l0;
+  sum_.auxiliary_loss += metrics.auxiliary_loss;
+}
+
+StepMetrics RunRecorder::Result() const {
+  const double steps = static_cast<double>(std::max<int64_t>(averaged_, 1));
+  StepMetrics result;
+  result.fvu = sum_.fvu / steps;
+  result.mse = sum_.mse / steps;
+  result.l0 = sum_.l0 / steps;
+  result.auxiliary_loss = sum_.auxiliary_loss / steps;
+  result.dead_fraction = latest_.dead_fraction;
+  return result;
+}
+
+void RunRecorder::AddCsvLine(const StepMetrics& metrics) {
+  absl::StrAppendFormat(&csv_, "%d,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g\n", steps_, learning_rate_.At(steps_ - 1), metrics.fvu,
+                        metrics.mse, metrics.l0, metrics.dead_fraction, metrics.auxiliary_loss);
+}
+
+}  // namespace seedbed

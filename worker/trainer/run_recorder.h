@@ -1,0 +1,49 @@
+// What a run measured at each step, and what is reported of it.
+#ifndef SEEDBED_WORKER_TRAINER_RUN_RECORDER_H_
+#define SEEDBED_WORKER_TRAINER_RUN_RECORDER_H_
+
+#include <cstdint>
+#include <string>
+
+#include "sae/activations/stream_config.h"
+#include "sae/arch/trainable_sae.h"
+#include "sae/train/learning_rate.h"
+
+namespace seedbed {
+
+// Pure. Not thread-safe.
+class RunRecorder {
+ public:
+  RunRecorder(const StreamConfig& stream, const LearningRateSchedule& learning_rate);
+
+  // Steps are numbered from 1 where people see them.
+  void Add(const StepMetrics& metrics);
+
+  int64_t steps() const { return steps_; }
+  int64_t total_steps() const { return total_steps_; }
+  const StepMetrics& latest() const { return latest_; }
+
+  // Means over the steps whose batch begins in the last epoch, and at least over the last step. The dead fraction is
+  // that after the last step.
+  StepMetrics Result() const;
+
+  // One line every ceil(total steps / 4096) steps and for the last one, after a header line.
+  const std::string& training_csv() const { return csv_; }
+
+ private:
+  void AddCsvLine(const StepMetrics& metrics);
+
+  LearningRateSchedule learning_rate_;
+  int64_t total_steps_;
+  int64_t first_averaged_step_;
+  int64_t csv_stride_;
+  int64_t steps_ = 0;
+  int64_t averaged_ = 0;
+  StepMetrics latest_;
+  StepMetrics sum_;
+  std::string csv_;
+};
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_WORKER_TRAINER_RUN_RECORDER_H_
