@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets everything up on a fresh Debian 12 (x86-64), builds the release preset and runs the whole test suite; then the
-# control plane and the file readers again under ASan with UBSan, and under TSan. `--fast` leaves the sanitizers out.
+# Sets everything up on a fresh Debian 12 (x86-64), builds the release preset and runs the whole test suite.
+# With --sanitizers, the control plane and the file readers again under ASan with UBSan, and under TSan.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -16,7 +16,7 @@ build_and_test() {  # PRESET [CTEST_ARGUMENT...]
 bash tools/setup.sh
 mkdir -p build
 build_and_test release
-if [ "${1:-}" != --fast ]; then
+if [ "${1:-}" = --sanitizers ]; then
   build_and_test asan
   build_and_test tsan
 fi

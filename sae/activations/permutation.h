@@ -8,8 +8,9 @@
 namespace seedbed {
 
 // A bijection of [0, size): a balanced Feistel network (Luby & Rackoff 1988) over the least power of four that holds
-// `size`, walked along its cycle until it falls into range (Black & Rogaway 2002, "Ciphers with arbitrary finite
-// domains"), so a value costs four walks at most on average. What (size, key) gives never changes. Immutable.
+// `size` (and at least 256), walked along its cycle until it falls into range (Black & Rogaway 2002, "Ciphers with
+// arbitrary finite domains"): four walks a value on average at most, from a size of 64 on. What (size, key) gives never
+// changes. Immutable.
 class Permutation {
  public:
   // size >= 1.

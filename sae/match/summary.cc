@@ -66,8 +66,9 @@ void AddSharing(const std::vector<std::vector<int64_t>>& finders, AgreementSumma
   const int64_t dictionaries = static_cast<int64_t>(finders.size());
   summary.sharing_counts.assign(dictionaries, 0);
   for (const std::vector<int64_t>& latents : finders) {
-    for (const int64_t count : latents) summary.sharing_counts[count] += 1.0 / static_cast<double>(dictionaries);
+    for (const int64_t count : latents) summary.sharing_counts[count] += 1;
   }
+  for (double& count : summary.sharing_counts) count /= static_cast<double>(dictionaries);
   for (int64_t size = 1; size <= dictionaries; ++size) {
     const std::vector<double> misses = MissChances(dictionaries - 1, size - 1);
     double unique = 0;

@@ -67,7 +67,10 @@ absl::Status GangTrainer::Join() {
   parts.scratch_dir = plan_.spec.scratch_dir();
   parts.clock = clock_;
   parts.on_micro_batch = [this] { ReportProgress(); };
-  ASSIGN_OR_RETURN(stream_, ActivationStream::Create(plan_.stream, std::move(parts)));
+  // Whatever a user gave was checked when it was loaded; what is left is the spool.
+  absl::StatusOr<std::unique_ptr<ActivationStream>> stream = ActivationStream::Create(plan_.stream, std::move(parts));
+  if (!stream.ok()) return AsIoFailure(stream.status());
+  stream_ = *std::move(stream);
   reporter_.emplace(plan_.stream, clock_, sink_);
   LogEvent(LogLevel::kInfo, "rank joined its gang", {"world_size", plan_.spec.world_size()},
            {"hookpoints", plan_.hookpoints.size()});

@@ -128,6 +128,13 @@ TEST_F(TrainerFailuresTest, FullScratchDiskIsOfTheDisk) {
   EXPECT_THAT(failure.message(), HasSubstr("hookpoint-0.f32"));
 }
 
+TEST_F(TrainerFailuresTest, MissingScratchFolderIsOfTheDisk) {
+  spec_.set_scratch_dir(fixture_.Path("no-such-scratch"));
+  const v1::Failure failure = FailureOfRank();
+  EXPECT_EQ(failure.kind(), v1::FAILURE_KIND_IO) << failure.message();
+  EXPECT_THAT(failure.message(), HasSubstr("no-such-scratch"));
+}
+
 TEST_F(TrainerFailuresTest, SpecThatDoesNotParseIsInternal) {
   std::ofstream(fixture_.Path("bad.spec")) << "\xff\xff\xff not a message";
   RankProcess rank(fixture_.Path("bad.spec"), fixture_.Path("bad.log"));
