@@ -1,7 +1,5 @@
 #include "server/results/results_store.h"
 
-#include <sqlite3.h>
-
 #include <filesystem>
 #include <utility>
 
@@ -9,11 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "server/results/comparison.h"
+#include "server/store/sqlite_database.h"
 
 namespace seedbed {
 namespace {
-
-constexpr int kBusyTimeoutMs = 5000;
 
 constexpr char kSchema[] = R"(
   CREATE TABLE agreements (key TEXT PRIMARY KEY, agreement BLOB NOT NULL);
@@ -35,38 +32,6 @@ constexpr char kSchema[] = R"(
 constexpr char kSelectAgreements[] =
     "SELECT request, failure, agreement, sibling_set_id FROM sibling_sets LEFT JOIN agreements ON agreements.key = "
     "sibling_sets.agreement_key ";
-
-absl::StatusCode CodeOf(int sqlite_code) {
-  switch (sqlite_code) {
-    case SQLITE_FULL:
-      return absl::StatusCode::kResourceExhausted;
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-    case SQLITE_CANTOPEN:
-      return absl::StatusCode::kPermissionDenied;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return absl::StatusCode::kDataLoss;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-    case SQLITE_IOERR:
-    case SQLITE_NOMEM:
-      return absl::StatusCode::kUnavailable;
-    default:
-      return absl::StatusCode::kInternal;
-  }
-}
-
-// Runs `body`, which gives an absl::Status, with SQLite's exceptions as statuses that name the file.
-template <typename Body>
-absl::Status Guarded(const std::string& path, Body body) {
-  try {
-    return body();
-  } catch (const SQLite::Exception& error) {
-    return absl::Status(CodeOf(error.getErrorCode()), absl::StrCat(path, ": ", error.what()));
-  }
-}
 
 void BindMessage(SQLite::Statement& statement, int index, const google::protobuf::MessageLite& message) {
   const std::string bytes = message.SerializeAsString();
@@ -100,48 +65,17 @@ ResultsStore::~ResultsStore() = default;
 absl::StatusOr<std::unique_ptr<ResultsStore>> ResultsStore::Open(const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
   if (!folder.empty()) RETURN_IF_ERROR(MakeFolders(folder));
-  absl::StatusOr<FileLock> lock = FileLock::Acquire(path + ".lock");
-  if (absl::IsFailedPrecondition(lock.status())) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, ": another results service uses this database (it holds ", path, ".lock)"));
-  }
-  if (!lock.ok()) return Annotate(lock.status(), absl::StrCat(path, ": can't lock the database"));
-  auto store = std::unique_ptr<ResultsStore>(new ResultsStore(path, *std::move(lock)));
+  ASSIGN_OR_RETURN(FileLock lock, LockDatabase(path, "results service"));
+  auto store = std::unique_ptr<ResultsStore>(new ResultsStore(path, std::move(lock)));
   absl::MutexLock hold(&store->mutex_);
-  RETURN_IF_ERROR(store->OpenDatabase());
+  ASSIGN_OR_RETURN(store->database_, OpenSqliteDatabase(path, kSchema, kSchemaVersion));
   return store;
-}
-
-absl::Status ResultsStore::OpenDatabase() {
-  return Guarded(path_, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    database_ = std::make_unique<SQLite::Database>(path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyTimeoutMs);
-    database_->exec("PRAGMA journal_mode = WAL");
-    database_->exec("PRAGMA synchronous = FULL");
-    database_->exec("PRAGMA foreign_keys = ON");
-    return PrepareSchema();
-  });
-}
-
-absl::Status ResultsStore::PrepareSchema() {
-  const int version = database_->execAndGet("PRAGMA user_version").getInt();
-  if (version > kSchemaVersion) {
-    return absl::FailedPreconditionError(absl::StrCat(path_, ": has layout version ", version,
-                                                      ", made by a newer Seedbed; this one knows up to version ",
-                                                      kSchemaVersion));
-  }
-  // Begun even where nothing is to be made: a file that can't be written shows itself here.
-  SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
-  if (version == kSchemaVersion) return absl::OkStatus();
-  database_->exec(kSchema);
-  database_->exec(absl::StrCat("PRAGMA user_version = ", kSchemaVersion));
-  transaction.commit();
-  return absl::OkStatus();
 }
 
 absl::StatusOr<Cursor> ResultsStore::LoadCursor() {
   absl::MutexLock lock(&mutex_);
   Cursor cursor;
-  RETURN_IF_ERROR(Guarded(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  RETURN_IF_ERROR(GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     SQLite::Statement select(*database_, "SELECT event, sweep_id FROM cursor");
     if (!select.executeStep()) return absl::DataLossError(absl::StrCat(path_, ": has no cursor"));
     cursor = {select.getColumn(0).getInt64(), select.getColumn(1).getString()};
@@ -152,7 +86,7 @@ absl::StatusOr<Cursor> ResultsStore::LoadCursor() {
 
 absl::Status ResultsStore::SaveCursor(const Cursor& cursor) {
   absl::MutexLock lock(&mutex_);
-  return Guarded(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  return GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     WriteCursor(cursor);
     return absl::OkStatus();
   });
@@ -167,7 +101,7 @@ void ResultsStore::WriteCursor(const Cursor& cursor) {
 
 absl::Status ResultsStore::AddSiblingSet(const v1::Agreement& request, const Cursor& cursor) {
   absl::MutexLock lock(&mutex_);
-  return Guarded(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  return GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
     SQLite::Statement insert(
         *database_,
@@ -188,7 +122,7 @@ absl::Status ResultsStore::AddSiblingSet(const v1::Agreement& request, const Cur
 absl::StatusOr<std::vector<v1::Agreement>> ResultsStore::Pending() {
   absl::MutexLock lock(&mutex_);
   std::vector<v1::Agreement> requests;
-  RETURN_IF_ERROR(Guarded(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+  RETURN_IF_ERROR(GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     SQLite::Statement select(*database_,
                              "SELECT request FROM sibling_sets WHERE agreement_key IS NULL AND failure IS NULL "
                              "ORDER BY position");
@@ -204,7 +138,7 @@ absl::StatusOr<std::vector<v1::Agreement>> ResultsStore::Pending() {
 absl::StatusOr<std::optional<v1::Agreement>> ResultsStore::FindNumbers(const std::string& key) {
   absl::MutexLock lock(&mutex_);
   std::optional<v1::Agreement> numbers;
-  RETURN_IF_ERROR(Guarded(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+  RETURN_IF_ERROR(GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     SQLite::Statement select(*database_, "SELECT agreement FROM agreements WHERE key = ?");
     select.bind(1, key);
     if (!select.executeStep()) return absl::OkStatus();
@@ -217,7 +151,7 @@ absl::StatusOr<std::optional<v1::Agreement>> ResultsStore::FindNumbers(const std
 absl::Status ResultsStore::StoreNumbers(const v1::Agreement& request, const std::string& key,
                                         const v1::Agreement& numbers) {
   absl::MutexLock lock(&mutex_);
-  return Guarded(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  return GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
     SQLite::Statement insert(*database_, "INSERT INTO agreements VALUES (?, ?) ON CONFLICT (key) DO NOTHING");
     insert.bind(1, key);
@@ -236,7 +170,7 @@ absl::Status ResultsStore::StoreNumbers(const v1::Agreement& request, const std:
 
 absl::Status ResultsStore::StoreFailure(const v1::Agreement& request, const v1::Failure& failure) {
   absl::MutexLock lock(&mutex_);
-  return Guarded(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  return GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     SQLite::Statement update(*database_,
                              "UPDATE sibling_sets SET failure = ? WHERE sibling_set_id = ? AND request = ?");
     BindMessage(update, 1, failure);
@@ -250,7 +184,7 @@ absl::Status ResultsStore::StoreFailure(const v1::Agreement& request, const v1::
 absl::StatusOr<ResultsStore::SweepAgreements> ResultsStore::List(const std::string& sweep_id) {
   absl::MutexLock lock(&mutex_);
   SweepAgreements found;
-  RETURN_IF_ERROR(Guarded(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+  RETURN_IF_ERROR(GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     SQLite::Statement select(*database_, absl::StrCat(kSelectAgreements, "WHERE sweep_id = ? ORDER BY position"));
     select.bind(1, sweep_id);
     while (select.executeStep()) {
@@ -269,7 +203,7 @@ absl::StatusOr<ResultsStore::SweepAgreements> ResultsStore::List(const std::stri
 absl::StatusOr<v1::Agreement> ResultsStore::Get(const std::string& sibling_set_id) {
   absl::MutexLock lock(&mutex_);
   v1::Agreement found;
-  RETURN_IF_ERROR(Guarded(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+  RETURN_IF_ERROR(GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     SQLite::Statement select(*database_, absl::StrCat(kSelectAgreements, "WHERE sibling_set_id = ?"));
     select.bind(1, sibling_set_id);
     if (!select.executeStep()) {

@@ -1,6 +1,5 @@
 #include "server/store/sqlite_event_store.h"
 
-#include <sqlite3.h>
 #include <xxhash.h>
 
 #include <utility>
@@ -8,44 +7,17 @@
 #include "SQLiteCpp/SQLiteCpp.h"
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "server/store/sqlite_database.h"
 
 namespace seedbed {
 namespace {
 
-constexpr int kBusyTimeoutMs = 5000;
 constexpr size_t kMostPageBytes = 8 << 20;
 
-absl::StatusCode CodeOf(int sqlite_code) {
-  switch (sqlite_code) {
-    case SQLITE_FULL:
-      return absl::StatusCode::kResourceExhausted;
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-    case SQLITE_CANTOPEN:
-      return absl::StatusCode::kPermissionDenied;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return absl::StatusCode::kDataLoss;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-    case SQLITE_IOERR:
-    case SQLITE_NOMEM:
-      return absl::StatusCode::kUnavailable;
-    default:
-      return absl::StatusCode::kInternal;
-  }
-}
-
-// Runs `body`, which gives an absl::Status, with SQLite's exceptions as statuses that name the file.
-template <typename Body>
-absl::Status Guarded(const std::string& path, Body body) {
-  try {
-    return body();
-  } catch (const SQLite::Exception& error) {
-    return absl::Status(CodeOf(error.getErrorCode()), absl::StrCat(path, ": ", error.what()));
-  }
-}
+constexpr char kSchema[] =
+    "CREATE TABLE events (number INTEGER PRIMARY KEY, sweep_id TEXT NOT NULL, checksum INTEGER NOT NULL, "
+    "body BLOB NOT NULL);"
+    "CREATE INDEX events_by_sweep ON events (sweep_id, number)";
 
 int64_t Checksum(int64_t number, absl::string_view body) {
   return static_cast<int64_t>(XXH3_64bits_withSeed(body.data(), body.size(), static_cast<uint64_t>(number)));
@@ -57,44 +29,11 @@ SqliteEventStore::SqliteEventStore(std::string path, FileLock lock) : path_(std:
 SqliteEventStore::~SqliteEventStore() = default;
 
 absl::StatusOr<std::unique_ptr<SqliteEventStore>> SqliteEventStore::Open(const std::string& path) {
-  absl::StatusOr<FileLock> lock = FileLock::Acquire(path + ".lock");
-  if (absl::IsFailedPrecondition(lock.status())) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, ": another coordinator uses this database (it holds ", path, ".lock)"));
-  }
-  if (!lock.ok()) return Annotate(lock.status(), absl::StrCat(path, ": can't lock the database"));
-  auto store = std::unique_ptr<SqliteEventStore>(new SqliteEventStore(path, *std::move(lock)));
+  ASSIGN_OR_RETURN(FileLock lock, LockDatabase(path, "coordinator"));
+  auto store = std::unique_ptr<SqliteEventStore>(new SqliteEventStore(path, std::move(lock)));
   absl::MutexLock hold(&store->mutex_);
-  RETURN_IF_ERROR(store->OpenDatabase());
+  ASSIGN_OR_RETURN(store->database_, OpenSqliteDatabase(path, kSchema, kSchemaVersion));
   return store;
-}
-
-absl::Status SqliteEventStore::OpenDatabase() {
-  return Guarded(path_, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    database_ = std::make_unique<SQLite::Database>(path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyTimeoutMs);
-    database_->exec("PRAGMA journal_mode = WAL");
-    database_->exec("PRAGMA synchronous = FULL");
-    return PrepareSchema();
-  });
-}
-
-absl::Status SqliteEventStore::PrepareSchema() {
-  const int version = database_->execAndGet("PRAGMA user_version").getInt();
-  if (version > kSchemaVersion) {
-    return absl::FailedPreconditionError(absl::StrCat(path_, ": has layout version ", version,
-                                                      ", made by a newer Seedbed; this one knows up to version ",
-                                                      kSchemaVersion));
-  }
-  // Begun even where nothing is to be made: a file that can't be written shows itself here.
-  SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
-  if (version == kSchemaVersion) return absl::OkStatus();
-  database_->exec(
-      "CREATE TABLE events (number INTEGER PRIMARY KEY, sweep_id TEXT NOT NULL, checksum INTEGER NOT NULL, "
-      "body BLOB NOT NULL)");
-  database_->exec("CREATE INDEX events_by_sweep ON events (sweep_id, number)");
-  database_->exec(absl::StrCat("PRAGMA user_version = ", kSchemaVersion));
-  transaction.commit();
-  return absl::OkStatus();
 }
 
 int64_t SqliteEventStore::SelectLastNumber() {
@@ -104,7 +43,7 @@ int64_t SqliteEventStore::SelectLastNumber() {
 absl::Status SqliteEventStore::Append(absl::Span<const v1::Event> events) {
   if (events.empty()) return absl::OkStatus();
   absl::MutexLock lock(&mutex_);
-  return Guarded(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return AppendInTransaction(events); });
+  return GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return AppendInTransaction(events); });
 }
 
 absl::Status SqliteEventStore::AppendInTransaction(absl::Span<const v1::Event> events) {
@@ -145,7 +84,7 @@ absl::StatusOr<std::vector<v1::Event>> SqliteEventStore::ReadAfter(int64_t numbe
                                                                    absl::string_view sweep_id) {
   absl::MutexLock lock(&mutex_);
   std::vector<v1::Event> events;
-  const absl::Status status = Guarded(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+  const absl::Status status = GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     const char* const all = "SELECT number, checksum, body FROM events WHERE number > ? ORDER BY number LIMIT ?";
     const char* const of_sweep =
         "SELECT number, checksum, body FROM events WHERE number > ? AND sweep_id = ? ORDER BY number LIMIT ?";
@@ -174,7 +113,7 @@ absl::StatusOr<std::vector<v1::Event>> SqliteEventStore::ReadAfter(int64_t numbe
 absl::StatusOr<int64_t> SqliteEventStore::LastNumber() {
   absl::MutexLock lock(&mutex_);
   int64_t last = 0;
-  RETURN_IF_ERROR(Guarded(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  RETURN_IF_ERROR(GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     last = SelectLastNumber();
     return absl::OkStatus();
   }));

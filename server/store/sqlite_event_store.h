@@ -43,8 +43,6 @@ class SqliteEventStore final : public EventStore {
 
  private:
   SqliteEventStore(std::string path, FileLock lock);
-  absl::Status OpenDatabase() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status PrepareSchema() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int64_t SelectLastNumber() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status AppendInTransaction(absl::Span<const v1::Event> events) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<v1::Event> ReadRow(SQLite::Statement& row) const;
