@@ -7,8 +7,8 @@
 namespace seedbed {
 
 // On a CPU the weight is held in oneDNN's blocked layout where this LibTorch has oneDNN: it uses AVX-512 on every
-// maker's CPUs, which MKL's float32 product does not (1.2 to 1.5 times as fast on an AMD EPYC, equal within 10 %
-// elsewhere). Thread-safe. Equal shapes, threads and LibTorch give equal bytes.
+// maker's CPUs, while MKL's float32 product stays with AVX2 on AMD's. Thread-safe. Equal shapes, threads, CPU type and
+// LibTorch give equal bytes.
 class Linear {
  public:
   Linear() = default;
