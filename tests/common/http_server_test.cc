@@ -111,7 +111,7 @@ TEST(HttpServerTest, ServesNothingElseAndSurvivesRubbish) {
   EXPECT_THAT(Get(port, "/"), StartsWith("HTTP/1.1 404"));
   EXPECT_THAT(Get(port, "/../../etc/passwd"), testing::Not(HasSubstr("root:")));
   EXPECT_THAT(Get(port, "/healthz/more"), StartsWith("HTTP/1.1 404"));
-  Exchange(port, std::string("\0\xFF\n\r\n\r\n garbage", 17));
+  Exchange(port, std::string("\0\xFF", 2) + "\n\r\n\r\n garbage");
   Exchange(port, "");
   EXPECT_THAT(Get(port, "/healthz"), StartsWith("HTTP/1.1 200"));
 }
