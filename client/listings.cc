@@ -59,7 +59,11 @@ std::string FormatSweep(const v1::Sweep& sweep, absl::Time now) {
   facts.AddRow({"runs", FormatRunCounts(sweep)});
   facts.AddRow({"sibling sets", absl::StrCat(sweep.sibling_sets_size())});
   facts.AddRow({"model", spec.model().path()});
-  facts.AddRow({"tokens", absl::StrCat(FormatCount(spec.data().max_tokens()), " of ", spec.data().tokens())});
+  facts.AddRow(
+      {"tokens", absl::StrCat(FormatCount(spec.data().max_tokens()), " of ",
+                              absl::StrJoin(spec.data().tokens(), ", ", [](std::string* out, const auto& file) {
+                                absl::StrAppend(out, file.path());
+                              }))});
   Table gangs({{"GANG"}, {"STATE"}, {"ATTEMPT", kRight}, {"FAILED", kRight}, {"RUNS", kRight}, {"RANKS"}});
   for (const v1::Gang& gang : sweep.gangs()) {
     gangs.AddRow({gang.gang_id(), FormatState(gang.state()), absl::StrCat(gang.attempt()),

@@ -66,7 +66,7 @@ std::vector<SweepField> DataFields() {
       Required(Field("model.path", Type::kPath,
                      [](const SweepValue& v, SweepSpec& s) { s.mutable_model()->set_path(v.text); })),
       Required(Field("data.tokens", Type::kPath,
-                     [](const SweepValue& v, SweepSpec& s) { s.mutable_data()->set_tokens(v.text); })),
+                     [](const SweepValue& v, SweepSpec& s) { s.mutable_data()->add_tokens()->set_path(v.text); })),
       Required(Integer("data.sequence_length", 2, kMillion,
                        [](const SweepValue& v, SweepSpec& s) { s.mutable_data()->set_sequence_length(v.integer); })),
       Required(Integer("data.max_tokens", 2, kUnbounded,

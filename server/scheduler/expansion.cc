@@ -84,9 +84,15 @@ void FormGangs(const v1::SweepSpec& spec, absl::string_view sweep_id, const Pack
 v1::StreamSpec ResolveStream(const v1::SweepSpec& spec) {
   v1::StreamSpec stream;
   stream.set_model_path(spec.model().path());
-  stream.set_tokens_path(spec.data().tokens());
+  const StreamShape shape = ShapeOf(spec);
+  for (const v1::TokenFileSpec& file : spec.data().tokens()) {
+    v1::TokenShare* share = stream.add_tokens();
+    share->set_path(file.path());
+    share->set_sequences(shape.sequences);
+  }
   stream.set_sequence_length(spec.data().sequence_length());
-  stream.set_sequences(ShapeOf(spec).sequences);
+  stream.set_sequences(shape.sequences);
+  stream.set_rows_per_epoch(shape.rows_per_epoch);
   stream.set_order(spec.data().order());
   stream.set_seed(spec.data().seed());
   stream.set_exclude_first(spec.activations().exclude_first());

@@ -44,7 +44,11 @@ void CheckData(const v1::SweepSpec& spec, ViolationList& violations) {
   }
   CheckPath("model.path", spec.model().path(), violations);
   const v1::DataSpec& data = spec.data();
-  CheckPath("data.tokens", data.tokens(), violations);
+  if (data.tokens_size() == 1) {
+    CheckPath("data.tokens[0].path", data.tokens(0).path(), violations);
+  } else {
+    violations.Add("data.tokens", absl::StrCat("has ", data.tokens_size(), " files; must have 1"));
+  }
   violations.CheckRange<int64_t>("data.sequence_length", data.sequence_length(), 2, 1'048'576);
   const int64_t least_tokens = std::max<int64_t>(2, data.sequence_length());
   if (data.max_tokens() < least_tokens || data.max_tokens() > kMostTokens) {

@@ -59,7 +59,7 @@ TEST(SweepFile, ReadsEveryField) {
     name: "topk-seeds"
     model { path: "/home/me/models/smol" }
     data {
-      tokens: "/home/me/data/gcide.bin" sequence_length: 256 max_tokens: 131072 order: SEQUENCE_ORDER_SHUFFLED seed: 7
+      tokens { path: "/home/me/data/gcide.bin" } sequence_length: 256 max_tokens: 131072 order: SEQUENCE_ORDER_SHUFFLED seed: 7
     }
     activations { exclude_first: 1 shuffle_rows: 65536 }
     train {

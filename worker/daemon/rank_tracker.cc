@@ -40,6 +40,7 @@ absl::Status RankTracker::Apply(const v1::RankMessage& message) {
       stream_progress_ = message.stream_progress();
       MarkRunning();
       return absl::OkStatus();
+    case v1::RankMessage::kInspectionResult:  // No rank sends one.
     case v1::RankMessage::BODY_NOT_SET:
       break;
   }

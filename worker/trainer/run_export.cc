@@ -23,7 +23,7 @@ std::string NameOf(const std::string& value, absl::string_view prefix) {
 
 Json StreamFacts(const v1::StreamSpec& stream, const std::string& tokens_sha256) {
   return {{"model_path", stream.model_path()},
-          {"tokens_path", stream.tokens_path()},
+          {"tokens_path", stream.tokens(0).path()},
           {"tokens_sha256", tokens_sha256},
           {"sequence_length", stream.sequence_length()},
           {"sequences", stream.sequences()},

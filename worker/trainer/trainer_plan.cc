@@ -37,6 +37,9 @@ absl::StatusOr<StreamConfig> MakeStreamConfig(const v1::StreamSpec& spec) {
   if (spec.order() != v1::SEQUENCE_ORDER_SEQUENTIAL && spec.order() != v1::SEQUENCE_ORDER_SHUFFLED) {
     return FieldError("stream.order", absl::StrCat("is ", spec.order(), "; must be sequential or shuffled"));
   }
+  if (spec.tokens_size() != 1) {
+    return FieldError("stream.tokens", absl::StrCat("has ", spec.tokens_size(), " files; must have 1"));
+  }
   StreamConfig config;
   config.sequence_length = spec.sequence_length();
   config.sequences = spec.sequences();

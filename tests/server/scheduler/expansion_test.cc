@@ -97,7 +97,7 @@ TEST(Expansion, CountsWholeSequencesRowsAndSteps) {
 TEST(Expansion, ResolvesTheStreamWithItsConstants) {
   const v1::StreamSpec stream = Expand(DemoSweep()).gangs[0].stream();
   EXPECT_EQ(stream.model_path(), "/models/smollm2-135m");
-  EXPECT_EQ(stream.tokens_path(), "/data/gcide.bin");
+  EXPECT_EQ(stream.tokens(0).path(), "/data/gcide.bin");
   EXPECT_EQ(stream.order(), v1::SEQUENCE_ORDER_SHUFFLED);
   EXPECT_EQ(stream.exclude_first(), 1);
   EXPECT_EQ(stream.epochs(), 8);
@@ -111,7 +111,7 @@ TEST(Expansion, TheStreamKeyFollowsFromTheStreamAlone) {
   EXPECT_EQ(Expand(Grid(), "s7").gangs[0].stream_key(), key) << "hookpoints, widths, k and seeds do not change it";
   const std::vector<std::function<void(v1::SweepSpec&)>> changes = {
       [](v1::SweepSpec& s) { s.mutable_model()->set_path("/models/other"); },
-      [](v1::SweepSpec& s) { s.mutable_data()->set_tokens("/data/other.bin"); },
+      [](v1::SweepSpec& s) { s.mutable_data()->mutable_tokens(0)->set_path("/data/other.bin"); },
       [](v1::SweepSpec& s) { s.mutable_data()->set_seed(1); },
       [](v1::SweepSpec& s) { s.mutable_data()->set_order(v1::SEQUENCE_ORDER_SEQUENTIAL); },
       [](v1::SweepSpec& s) { s.mutable_data()->set_max_tokens(100'000); },

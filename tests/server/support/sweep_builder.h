@@ -11,7 +11,7 @@ inline v1::SweepSpec DemoSweep(int seeds = 3) {
   v1::SweepSpec spec;
   spec.set_name("topk-seeds");
   spec.mutable_model()->set_path("/models/smollm2-135m");
-  spec.mutable_data()->set_tokens("/data/gcide.bin");
+  spec.mutable_data()->add_tokens()->set_path("/data/gcide.bin");
   spec.mutable_data()->set_sequence_length(256);
   spec.mutable_data()->set_max_tokens(131'072);
   spec.mutable_activations()->set_exclude_first(1);

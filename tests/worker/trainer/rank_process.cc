@@ -41,7 +41,7 @@ v1::TrainerSpec TrainerFixture::Spec() const {
   gang->set_attempt(1);
   v1::StreamSpec* stream = gang->mutable_stream();
   stream->set_model_path(Path("model"));
-  stream->set_tokens_path(Path("tokens.bin"));
+  stream->add_tokens()->set_path(Path("tokens.bin"));
   stream->set_sequence_length(kSequenceLength);
   stream->set_sequences(kSequences - 5);
   stream->set_order(v1::SEQUENCE_ORDER_SHUFFLED);

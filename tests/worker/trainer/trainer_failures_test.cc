@@ -68,7 +68,7 @@ TEST_F(TrainerFailuresTest, TruncatedSafetensors) {
 }
 
 TEST_F(TrainerFailuresTest, MissingTokenFile) {
-  stream()->set_tokens_path(fixture_.Path("no-such-tokens.bin"));
+  stream()->mutable_tokens(0)->set_path(fixture_.Path("no-such-tokens.bin"));
   ExpectUserError(HasSubstr("no-such-tokens.bin"));
 }
 

@@ -22,6 +22,7 @@ v1::TrainerSpec GoodSpec() {
   gang->set_sweep_id("s1");
   gang->set_gang_id("g1");
   v1::StreamSpec* stream = gang->mutable_stream();
+  stream->add_tokens()->set_path("/data/tokens.bin");
   stream->set_sequence_length(16);
   stream->set_sequences(10);
   stream->set_order(v1::SEQUENCE_ORDER_SHUFFLED);
