@@ -32,15 +32,18 @@ absl::StatusOr<Loader> FamilyLoader(const JsonObject& config) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LanguageModel>> LoadLanguageModel(const std::string& folder,
-                                                                 const std::vector<Hookpoint>& hookpoints,
-                                                                 const std::string& device) {
+absl::StatusOr<std::unique_ptr<LanguageModel>> LoadLanguageModel(const LanguageModelOptions& options) {
+  const std::string& folder = options.folder;
+  if (options.with_head) return absl::UnimplementedError("a language model with its head is not supported yet");
+  if (options.dtype.value_or(at::kFloat) != at::kFloat) {
+    return absl::UnimplementedError("a language model in another type than float32 is not supported yet");
+  }
   if (!PathExists(folder)) return absl::NotFoundError(absl::StrCat("model folder ", folder, ": does not exist"));
-  ASSIGN_OR_RETURN(const at::Device parsed_device, ParseDevice(device));
+  ASSIGN_OR_RETURN(const at::Device parsed_device, ParseDevice(options.device));
   ASSIGN_OR_RETURN(const JsonObject config, JsonObject::ReadFrom(JoinPath(folder, "config.json")));
   ASSIGN_OR_RETURN(const Loader load, FamilyLoader(config));
   ASSIGN_OR_RETURN(WeightLoader weights, WeightLoader::Open(folder));
-  return load(config, weights, hookpoints, parsed_device);
+  return load(config, weights, options.hookpoints, parsed_device);
 }
 
 }  // namespace seedbed

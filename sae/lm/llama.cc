@@ -52,7 +52,11 @@ class Llama : public LanguageModel {
   int64_t d_model() const override { return config_.d_model; }
   int64_t layers() const override { return config_.layers; }
   int64_t vocabulary_size() const override { return config_.vocabulary_size; }
+  int64_t context_length() const override { return 0; }
+  at::ScalarType dtype() const override { return at::kFloat; }
   std::vector<at::Tensor> Forward(const at::Tensor& tokens) override;
+  at::Tensor Logits(const at::Tensor& /*tokens*/) override { return {}; }
+  at::Tensor CrossEntropy(const at::Tensor& /*tokens*/) override { return {}; }
 
  private:
   using Activations = std::vector<at::Tensor>;

@@ -74,7 +74,7 @@ absl::Status Run(const Options& options) {
     hookpoints.push_back(hookpoint);
   }
   ASSIGN_OR_RETURN(const at::Tensor tokens, ReadTokens(options.tokens));
-  ASSIGN_OR_RETURN(const auto model, LoadLanguageModel(options.model, hookpoints, options.device));
+  ASSIGN_OR_RETURN(const auto model, LoadLanguageModel({options.model, hookpoints, options.device}));
   const std::vector<at::Tensor> activations = model->Forward(tokens);
   if (!options.out.empty()) RETURN_IF_ERROR(WriteActivations(options, activations));
   if (options.repeat > 0) MeasureSpeed(*model, tokens, options.repeat);

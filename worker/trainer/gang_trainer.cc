@@ -28,7 +28,7 @@ GangTrainer::GangTrainer(TrainerPlan plan, MessageSink* sink, Clock* clock)
 absl::Status GangTrainer::LoadInputs() {
   const v1::StreamSpec& stream = plan_.spec.gang().stream();
   ASSIGN_OR_RETURN(tokens_, TokenFile::Open(stream.tokens(0).path()));
-  ASSIGN_OR_RETURN(model_, LoadLanguageModel(stream.model_path(), plan_.hookpoints, plan_.spec.device()));
+  ASSIGN_OR_RETURN(model_, LoadLanguageModel({stream.model_path(), plan_.hookpoints, plan_.spec.device(), at::kFloat}));
   return CheckStream(plan_.stream, *tokens_, *model_);
 }
 

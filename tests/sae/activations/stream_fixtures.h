@@ -59,6 +59,8 @@ class FakeLanguageModel final : public LanguageModel {
   int64_t d_model() const override { return kWidth; }
   int64_t layers() const override { return 1; }
   int64_t vocabulary_size() const override { return vocabulary_size_; }
+  int64_t context_length() const override { return 0; }
+  at::ScalarType dtype() const override { return at::kFloat; }
   int64_t tokens_seen() const { return tokens_seen_; }
 
   std::vector<at::Tensor> Forward(const at::Tensor& tokens) override {
@@ -79,6 +81,9 @@ class FakeLanguageModel final : public LanguageModel {
     }
     return activations;
   }
+
+  at::Tensor Logits(const at::Tensor& /*tokens*/) override { return {}; }
+  at::Tensor CrossEntropy(const at::Tensor& /*tokens*/) override { return {}; }
 
  private:
   int hookpoints_;

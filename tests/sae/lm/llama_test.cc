@@ -33,7 +33,7 @@ std::vector<Hookpoint> EveryHookpoint() {
 
 std::vector<at::Tensor> Forward(const std::string& folder, const std::vector<Hookpoint>& hookpoints,
                                 const at::Tensor& tokens) {
-  return LoadLanguageModel(folder, hookpoints, "cpu").value()->Forward(tokens);
+  return LoadLanguageModel({folder, hookpoints}).value()->Forward(tokens);
 }
 
 double RelativeError(const at::Tensor& found, const at::Tensor& expected) {
@@ -44,7 +44,7 @@ class LlamaTest : public ::testing::Test {
  protected:
   void ExpectRefused(absl::StatusCode code, const std::vector<std::string>& parts,
                      const std::vector<Hookpoint>& hookpoints = {{2, HookSite::kResidual}}) {
-    const auto loaded = LoadLanguageModel(model_.folder.path(), hookpoints, "cpu");
+    const auto loaded = LoadLanguageModel({model_.folder.path(), hookpoints});
     ASSERT_EQ(loaded.status().code(), code) << loaded.status();
     for (const std::string& part : parts) EXPECT_THAT(loaded.status().message(), HasSubstr(part));
   }
@@ -58,7 +58,7 @@ constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 constexpr auto kNotFound = absl::StatusCode::kNotFound;
 
 TEST_F(LlamaTest, NamesAMissingFolderOrFile) {
-  const auto loaded = LoadLanguageModel("/nowhere/model", {{0, HookSite::kMlp}}, "cpu");
+  const auto loaded = LoadLanguageModel({"/nowhere/model", {{0, HookSite::kMlp}}});
   EXPECT_EQ(loaded.status().code(), kNotFound);
   EXPECT_THAT(loaded.status().message(), HasSubstr("model folder /nowhere/model: does not exist"));
   ExpectRefused(kNotFound, {"config.json"});
@@ -87,7 +87,7 @@ TEST_F(LlamaTest, NamesAMissingTensor) {
                                  "model.layers.2.input_layernorm.weight", "model.layers.0.mlp.down_proj.weight"}) {
     ModelFolder model;
     ASSERT_EQ(model.weights.erase(name), 1u) << name;
-    const auto loaded = LoadLanguageModel(model.Write(), {{2, HookSite::kResidual}}, "cpu");
+    const auto loaded = LoadLanguageModel({model.Write(), {{2, HookSite::kResidual}}});
     ASSERT_EQ(loaded.status().code(), kNotFound);
     EXPECT_THAT(loaded.status().message(), HasSubstr(name));
   }
@@ -112,7 +112,7 @@ TEST_F(LlamaTest, NamesATensorThatIsNotFinite) {
   model_.Write();
   ExpectRefused(kInvalid, {"model.safetensors", "model.layers.1.mlp.up_proj.weight", "NaN or infinite"});
   // Only what the hookpoints need is loaded.
-  EXPECT_TRUE(LoadLanguageModel(model_.folder.path(), {{0, HookSite::kResidual}}, "cpu").ok());
+  EXPECT_TRUE(LoadLanguageModel({model_.folder.path(), {{0, HookSite::kResidual}}}).ok());
 }
 
 TEST_F(LlamaTest, RefusesATruncatedFile) {
@@ -130,7 +130,7 @@ TEST_F(LlamaTest, ListsTheHookpointsThatTheModelHas) {
 
 TEST_F(LlamaTest, RefusesADeviceThatIsNotThere) {
   for (const std::string device : {"gpu", "cuda", "cuda:x", "cuda:4096", ""}) {
-    const auto loaded = LoadLanguageModel(kTinyLlama, {{0, HookSite::kMlp}}, device);
+    const auto loaded = LoadLanguageModel({kTinyLlama, {{0, HookSite::kMlp}}, device});
     ASSERT_EQ(loaded.status().code(), kInvalid) << device;
     EXPECT_THAT(loaded.status().message(), HasSubstr("device \"" + device + "\""));
   }
@@ -138,7 +138,7 @@ TEST_F(LlamaTest, RefusesADeviceThatIsNotThere) {
 
 TEST_F(LlamaTest, EqualsTransformersAtEveryHookpoint) {
   const std::vector<Hookpoint> hookpoints = EveryHookpoint();
-  const auto model = LoadLanguageModel(kTinyLlama, hookpoints, "cpu");
+  const auto model = LoadLanguageModel({kTinyLlama, hookpoints});
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ((*model)->d_model(), 16);
   EXPECT_EQ((*model)->layers(), 3);
@@ -171,7 +171,7 @@ TEST_F(LlamaTest, GivesHookpointsInTheOrderAskedAndTwiceWhenAskedTwice) {
 }
 
 TEST_F(LlamaTest, CallsDoNotDisturbOneAnother) {
-  const auto model = LoadLanguageModel(kTinyLlama, {{2, HookSite::kResidual}}, "cpu").value();
+  const auto model = LoadLanguageModel({kTinyLlama, {{2, HookSite::kResidual}}}).value();
   const at::Tensor first = model->Forward(tokens_)[0];
   const at::Tensor kept = first.clone();
   const at::Tensor other_shape = at::randint(32, {3, 5}, at::kLong);
