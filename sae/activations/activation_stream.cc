@@ -7,6 +7,7 @@
 #include "c10/core/Device.h"
 #include "common/file.h"
 #include "common/status.h"
+#include "sae/activations/exclusion.h"
 #include "sae/activations/stream_seeds.h"
 
 namespace seedbed {
@@ -46,18 +47,19 @@ absl::Status CheckStreamConfig(const StreamConfig& config) {
   return absl::OkStatus();
 }
 
-absl::Status CheckStream(const StreamConfig& config, const TokenFile& tokens, const LanguageModel& model) {
+absl::Status CheckStream(const StreamConfig& config, const TokenMixture& tokens, const LanguageModel& model) {
   RETURN_IF_ERROR(CheckStreamConfig(config));
-  if (tokens.size() / config.sequence_length < config.sequences) {
-    return absl::OutOfRangeError(absl::StrCat(tokens.path(), ": has ", tokens.size(), " tokens; ", config.sequences,
-                                              " sequences of ", config.sequence_length, " need ",
-                                              config.sequences * config.sequence_length));
+  if (tokens.sequences() != config.sequences || tokens.sequence_length() != config.sequence_length) {
+    return absl::InvalidArgumentError(absl::StrCat("stream.sequences is ", config.sequences, " of ",
+                                                   config.sequence_length, " tokens; its files give ",
+                                                   tokens.sequences(), " of ", tokens.sequence_length()));
   }
+  RETURN_IF_ERROR(CheckExclusion(config, tokens));
   if (tokens.vocabulary_size() > model.vocabulary_size()) {
-    return absl::InvalidArgumentError(absl::StrCat(tokens.path(), ": vocabulary of ", tokens.vocabulary_size(),
-                                                   " tokens, but the language model has embeddings for ",
-                                                   model.vocabulary_size(),
-                                                   ": it was made with another model's tokenizer"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(tokens.files()[0].path(), ": vocabulary of ", tokens.vocabulary_size(),
+                     " tokens, but the language model has embeddings for ", model.vocabulary_size(),
+                     ": it was made with another model's tokenizer"));
   }
   return absl::OkStatus();
 }
@@ -133,7 +135,7 @@ absl::Status ActivationStream::HarvestBlock() {
   harvest_counted_until_ = parts_.clock->Monotonic();
   ASSIGN_OR_RETURN(const std::vector<at::Tensor> harvested,
                    harvester_.Harvest(plan_.ShareOf(next_block_, rank, world_size)));
-  const std::vector<int64_t> rows_by_rank = RowsByRank(next_block_);
+  ASSIGN_OR_RETURN(const std::vector<int64_t> rows_by_rank, RowsByRank(next_block_));
   {
     const auto timer = AddTimeTo(parts_.clock, &counters_.exchange_time);
     ASSIGN_OR_RETURN(block_, exchange_.Run(harvested, rows_by_rank));
@@ -180,12 +182,15 @@ absl::Status ActivationStream::FinishSpools() {
   return absl::OkStatus();
 }
 
-std::vector<int64_t> ActivationStream::RowsByRank(int64_t block) const {
+absl::StatusOr<std::vector<int64_t>> ActivationStream::RowsByRank(int64_t block) const {
   std::vector<int64_t> rows_by_rank;
   for (int rank = 0; rank < parts_.collectives->world_size(); ++rank) {
     const MicroBatchRange share = plan_.ShareOf(block, rank, parts_.collectives->world_size());
     int64_t rows = 0;
-    for (int64_t m = share.begin; m < share.end; ++m) rows += source_.KeptRowsIn(m);
+    for (int64_t m = share.begin; m < share.end; ++m) {
+      ASSIGN_OR_RETURN(const int64_t kept, source_.KeptRowsIn(m));
+      rows += kept;
+    }
     rows_by_rank.push_back(rows);
   }
   return rows_by_rank;

@@ -1,17 +1,19 @@
 // The batches of activations that SAEs are trained on.
 //
-// Batch t is a function of the StreamConfig, the language model, the token file and the hookpoint alone: not of the
+// Batch t is a function of the StreamConfig, the language model, the token files and the hookpoint alone: not of the
 // number of ranks, of who hosts what, or of what is trained. It is defined so:
 //
-// a. Sequences. The file has F = floor(tokens / sequence_length) sequences. Sequence i of the stream, i < sequences, is
-//    the file's sequence P(i), where P is a permutation of [0, F) keyed by SequenceOrderSeed(seed) (permutation.h,
-//    stream_seeds.h) when `shuffled`, and the identity otherwise.
+// a. Sequences. File j of the mixture has F_j = floor(tokens / sequence_length) sequences, of which n_j are taken.
+//    Sequence i of the stream, i < sequences, is the k-th taken from file j, where (j, k) is place i of the
+//    interleaving of lists of n_j (interleaving.h): the file's sequence P_j(k), where P_j is a permutation of [0, F_j)
+//    keyed by SequenceOrderSeed(seed, j) (permutation.h, stream_seeds.h) when `shuffled`, and the identity otherwise.
 // b. Micro-batches. The language model always runs on sequences [m S, (m+1) S) of the stream, S =
 //    micro_batch_sequences (the last micro-batch may be shorter), so that every activation comes from the same kernel
 //    call wherever it is computed. Block b is micro-batches [b M, (b+1) M), M = block_micro_batches. In a block of n,
 //    rank r of R runs micro-batches [r n / R, (r+1) n / R) (block_plan.h).
-// c. Rows. The first exclude_first positions of every sequence are left out; the other rows, in order of sequence and
-//    position, are rows 0 .. N-1 of epoch 0.
+// c. Rows. Of every sequence the first exclude_first positions, the tokens of exclude_tokens and the run of
+//    padding_token at its end are left out (exclusion.h); the other rows, in order of sequence and position, are rows
+//    0 .. N-1 of epoch 0.
 // d. Exchange. In each block and for each hookpoint, one all-to-all brings every rank's rows, in rank order, to the
 //    ranks that host an SAE of that hookpoint (exchange.h).
 // e. Epoch 0 is mixed by a reservoir exchange over min(shuffle_rows, N) slots, seeded by MixingSeed(seed)
@@ -45,8 +47,8 @@
 #include "sae/activations/spool.h"
 #include "sae/activations/spool_reader.h"
 #include "sae/activations/stream_config.h"
+#include "sae/activations/token_mixture.h"
 #include "sae/collectives/collectives.h"
-#include "sae/io/token_file.h"
 #include "sae/lm/language_model.h"
 
 namespace seedbed {
@@ -70,7 +72,7 @@ struct StreamCounters {
 
 // What a stream is made of and for. Everything pointed to outlives it, but for what harvested() says.
 struct StreamParts {
-  const TokenFile* tokens = nullptr;
+  const TokenMixture* tokens = nullptr;
   LanguageModel* model = nullptr;  // Its hookpoints are numbered from 0, in the order they were loaded in.
   int hookpoints = 0;
   std::string device = "cpu";  // The model's.
@@ -84,9 +86,9 @@ struct StreamParts {
 // INVALID_ARGUMENT, naming the field, for a config out of range or one that gives not even one batch.
 absl::Status CheckStreamConfig(const StreamConfig& config);
 
-// What can be known to be wrong before anything is run. As CheckStreamConfig; OUT_OF_RANGE, naming the token file, for
-// one that is too short; INVALID_ARGUMENT, naming it, for one whose vocabulary is larger than the model's.
-absl::Status CheckStream(const StreamConfig& config, const TokenFile& tokens, const LanguageModel& model);
+// What can be known to be wrong before anything is run. As CheckStreamConfig and CheckExclusion; INVALID_ARGUMENT for a
+// mixture of other sequences than the config's and, naming a token file, for a vocabulary larger than the model's.
+absl::Status CheckStream(const StreamConfig& config, const TokenMixture& tokens, const LanguageModel& model);
 
 // Not thread-safe.
 class ActivationStream {
@@ -126,7 +128,7 @@ class ActivationStream {
   absl::Status FinishSpools();
 
   // By rank: rows that it harvests in the block.
-  std::vector<int64_t> RowsByRank(int64_t block) const;
+  absl::StatusOr<std::vector<int64_t>> RowsByRank(int64_t block) const;
   int64_t TokensIn(MicroBatchRange micro_batches) const;
   int64_t rows_per_epoch() const { return config_.rows_per_epoch(); }
   const std::vector<int>& hosted_here() const { return parts_.hosted[parts_.collectives->rank()]; }

@@ -18,7 +18,10 @@ Harvester::Harvester(const SequenceSource* source, LanguageModel* model, int hoo
 
 absl::StatusOr<std::vector<at::Tensor>> Harvester::Harvest(MicroBatchRange micro_batches) {
   int64_t rows = 0;
-  for (int64_t m = micro_batches.begin; m < micro_batches.end; ++m) rows += source_->KeptRowsIn(m);
+  for (int64_t m = micro_batches.begin; m < micro_batches.end; ++m) {
+    ASSIGN_OR_RETURN(const int64_t kept, source_->KeptRowsIn(m));
+    rows += kept;
+  }
   std::vector<at::Tensor> harvested = ViewsOf(rows);
   int64_t filled = 0;
   for (int64_t m = micro_batches.begin; m < micro_batches.end; ++m) {

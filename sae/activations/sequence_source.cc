@@ -1,26 +1,34 @@
 #include "sae/activations/sequence_source.h"
 
 #include <algorithm>
+#include <vector>
 
-#include "ATen/ops/arange.h"
 #include "ATen/ops/empty.h"
+#include "ATen/ops/tensor.h"
 #include "absl/types/span.h"
 #include "common/status.h"
-#include "sae/activations/stream_seeds.h"
 
 namespace seedbed {
 
-SequenceSource::SequenceSource(const StreamConfig& config, const TokenFile* file)
-    : config_(config),
-      file_(file),
-      order_(static_cast<uint64_t>(file->size() / config.sequence_length), SequenceOrderSeed(config.seed)) {}
+SequenceSource::SequenceSource(const StreamConfig& config, const TokenMixture* mixture)
+    : config_(config), mixture_(mixture), order_(config, mixture), exclusion_(config) {}
 
 int64_t SequenceSource::SequencesIn(int64_t index) const {
   return std::min(config_.micro_batch_sequences, config_.sequences - index * config_.micro_batch_sequences);
 }
 
-int64_t SequenceSource::KeptRowsIn(int64_t index) const {
-  return SequencesIn(index) * (config_.sequence_length - config_.exclude_first);
+absl::StatusOr<int64_t> SequenceSource::KeptRowsIn(int64_t index) const {
+  const int64_t sequences = SequencesIn(index);
+  if (!config_.excludes_by_token()) return sequences * (config_.sequence_length - config_.exclude_first);
+  const int64_t length = config_.sequence_length;
+  int64_t rows = 0;
+  for (int64_t i = 0; i < sequences; ++i) {
+    const SequenceOrder::Location at = order_.At(index * config_.micro_batch_sequences + i);
+    ASSIGN_OR_RETURN(const int64_t kept,
+                     exclusion_.CountKept(mixture_->files()[at.file], at.sequence * length, length));
+    rows += kept;
+  }
+  return rows;
 }
 
 absl::StatusOr<MicroBatch> SequenceSource::Read(int64_t index) const {
@@ -28,18 +36,16 @@ absl::StatusOr<MicroBatch> SequenceSource::Read(int64_t index) const {
   const int64_t length = config_.sequence_length;
   MicroBatch out;
   out.tokens = at::empty({sequences, length}, at::kLong);
+  std::vector<int64_t> kept_rows;
+  kept_rows.reserve(static_cast<size_t>(sequences * length));
   for (int64_t i = 0; i < sequences; ++i) {
-    const int64_t sequence = FileSequence(index * config_.micro_batch_sequences + i);
+    const SequenceOrder::Location at = order_.At(index * config_.micro_batch_sequences + i);
     const absl::Span<int64_t> tokens(out.tokens.data_ptr<int64_t>() + i * length, static_cast<size_t>(length));
-    RETURN_IF_ERROR(file_->Read(sequence * length, tokens));
+    RETURN_IF_ERROR(mixture_->files()[at.file].Read(at.sequence * length, tokens));
+    exclusion_.AppendKept(tokens, i * length, kept_rows);
   }
-  out.kept_rows =
-      at::arange(sequences * length, at::kLong).view({sequences, length}).slice(1, config_.exclude_first).reshape({-1});
+  out.kept_rows = at::tensor(kept_rows, at::kLong);
   return out;
-}
-
-int64_t SequenceSource::FileSequence(int64_t index) const {
-  return config_.shuffled ? static_cast<int64_t>(order_.At(static_cast<uint64_t>(index))) : index;
 }
 
 }  // namespace seedbed

@@ -6,39 +6,39 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
-#include "sae/activations/permutation.h"
+#include "sae/activations/exclusion.h"
+#include "sae/activations/sequence_order.h"
 #include "sae/activations/stream_config.h"
-#include "sae/io/token_file.h"
+#include "sae/activations/token_mixture.h"
 
 namespace seedbed {
 
 struct MicroBatch {
-  at::Tensor tokens;     // int64 [sequences, sequence_length].
+  at::Tensor tokens;     // int64 [sequences, sequence_length]; whole sequences, whatever is left out.
   at::Tensor kept_rows;  // int64, ascending: the positions of `tokens`, counted row-major, whose activations are kept.
 };
 
 // Thread-safe.
 class SequenceSource {
  public:
-  // `file`, which outlives the source, holds at least config.sequences sequences.
-  SequenceSource(const StreamConfig& config, const TokenFile* file);
+  // `mixture`, which outlives the source, holds config.sequences sequences; the config passed CheckExclusion.
+  SequenceSource(const StreamConfig& config, const TokenMixture* mixture);
 
   // Sequences in micro-batch `index`; the last may have fewer than the others.
   int64_t SequencesIn(int64_t index) const;
 
-  // Rows that the micro-batch gives, without reading it.
-  int64_t KeptRowsIn(int64_t index) const;
+  // Rows that the micro-batch gives: arithmetic, or its tokens are read where they decide it. Errors: as
+  // TokenFile::Read.
+  absl::StatusOr<int64_t> KeptRowsIn(int64_t index) const;
 
   // As TokenFile::Read.
   absl::StatusOr<MicroBatch> Read(int64_t index) const;
 
  private:
-  // The sequence of the file at place `index` of the stream.
-  int64_t FileSequence(int64_t index) const;
-
   StreamConfig config_;
-  const TokenFile* file_;
-  Permutation order_;
+  const TokenMixture* mixture_;
+  SequenceOrder order_;
+  Exclusion exclusion_;
 };
 
 }  // namespace seedbed

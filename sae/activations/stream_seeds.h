@@ -2,14 +2,17 @@
 #ifndef SEEDBED_SAE_ACTIVATIONS_STREAM_SEEDS_H_
 #define SEEDBED_SAE_ACTIVATIONS_STREAM_SEEDS_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "common/random.h"
 
 namespace seedbed {
 
-// Keys the permutation of the file's sequences.
-constexpr uint64_t SequenceOrderSeed(uint64_t seed) { return DeriveSeed(seed, 0x5E90'0000'0000'0000ull); }
+// Keys the permutation of the sequences of file `file` of a mixture.
+constexpr uint64_t SequenceOrderSeed(uint64_t seed, size_t file = 0) {
+  return DeriveSeed(seed, 0x5E90'0000'0000'0000ull + file);
+}
 
 // Seeds the mixing of epoch 0.
 constexpr uint64_t MixingSeed(uint64_t seed) { return DeriveSeed(seed, 0x317C'0000'0000'0000ull); }

@@ -1,7 +1,6 @@
 #include "sae/io/token_file.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
@@ -30,12 +29,16 @@ absl::StatusOr<std::string> ParseSha256(const JsonObject& sidecar) {
   return sha256;
 }
 
+// Maps begin at a page, so their tokens are aligned.
 template <typename Token>
-absl::Status Copy(const TokenFile& file, absl::string_view bytes, int64_t offset, absl::Span<int64_t> out) {
-  const char* source = bytes.data() + offset * static_cast<int64_t>(sizeof(Token));
+absl::Span<const Token> TokensIn(absl::string_view bytes) {
+  return {reinterpret_cast<const Token*>(bytes.data()), bytes.size() / sizeof(Token)};
+}
+
+template <typename Token>
+absl::Status Copy(const TokenFile& file, absl::Span<const Token> tokens, int64_t offset, absl::Span<int64_t> out) {
   for (size_t i = 0; i < out.size(); ++i) {
-    Token token;
-    std::memcpy(&token, source + i * sizeof(Token), sizeof(Token));
+    const Token token = tokens[offset + i];
     if (token >= file.vocabulary_size()) {
       return absl::InvalidArgumentError(absl::StrCat(file.path(), ": token id ", token, " at position ", offset + i,
                                                      " is beyond the vocabulary of ", file.vocabulary_size()));
@@ -65,7 +68,22 @@ absl::StatusOr<TokenFile> TokenFile::Open(const std::string& path) {
     return sidecar->Error("count", absl::StrCat("is ", result.count_, ", so ", path, " should have ", expected,
                                                 " bytes, but it has ", found));
   }
+  RETURN_IF_ERROR(result.ReadPadding(*sidecar));
   return result;
+}
+
+absl::Status TokenFile::ReadPadding(const JsonObject& sidecar) {
+  if (!sidecar.Has("padding_token") && !sidecar.Has("sequence_length")) return absl::OkStatus();
+  ASSIGN_OR_RETURN(padding_token_, sidecar.Integer("padding_token", 0, vocabulary_size_ - 1));
+  ASSIGN_OR_RETURN(sequence_length_, sidecar.Integer("sequence_length", 1, std::numeric_limits<int64_t>::max()));
+  if (count_ % *sequence_length_ == 0) return absl::OkStatus();
+  return sidecar.Error("sequence_length",
+                       absl::StrCat("is ", *sequence_length_, ", which does not divide the count of ", count_));
+}
+
+TokenFile::Tokens TokenFile::tokens() const {
+  if (bytes_per_token_ == 2) return TokensIn<uint16_t>(file_.bytes());
+  return TokensIn<uint32_t>(file_.bytes());
 }
 
 absl::Status TokenFile::Read(int64_t offset, absl::Span<int64_t> out) const {
@@ -74,8 +92,7 @@ absl::Status TokenFile::Read(int64_t offset, absl::Span<int64_t> out) const {
     return absl::OutOfRangeError(
         absl::StrCat(path_, ": ", wanted, " tokens from position ", offset, " asked, it has ", count_));
   }
-  return bytes_per_token_ == 2 ? Copy<uint16_t>(*this, file_.bytes(), offset, out)
-                               : Copy<uint32_t>(*this, file_.bytes(), offset, out);
+  return std::visit([&](auto all) { return Copy(*this, all, offset, out); }, tokens());
 }
 
 }  // namespace seedbed

@@ -27,7 +27,8 @@ GangTrainer::GangTrainer(TrainerPlan plan, MessageSink* sink, Clock* clock)
 
 absl::Status GangTrainer::LoadInputs() {
   const v1::StreamSpec& stream = plan_.spec.gang().stream();
-  ASSIGN_OR_RETURN(tokens_, TokenFile::Open(stream.tokens(0).path()));
+  ASSIGN_OR_RETURN(tokens_,
+                   TokenMixture::Open({{stream.tokens(0).path(), stream.sequences()}}, stream.sequence_length()));
   ASSIGN_OR_RETURN(model_, LoadLanguageModel({stream.model_path(), plan_.hookpoints, plan_.spec.device(), at::kFloat}));
   return CheckStream(plan_.stream, *tokens_, *model_);
 }
@@ -144,7 +145,7 @@ absl::Status GangTrainer::ExportRuns() {
 }
 
 absl::Status GangTrainer::Export(HostedRun& run) {
-  const RunProvenance provenance = {stream_->hash(run.planned().hookpoint).ToString(), tokens_->sha256()};
+  const RunProvenance provenance = {stream_->hash(run.planned().hookpoint).ToString(), tokens_->sha256s()[0]};
   v1::RankMessage message;
   message.mutable_run_ended()->set_run_id(run.run_id());
   ASSIGN_OR_RETURN(*message.mutable_run_ended()->mutable_result(), ExportRun(plan_, run, provenance));

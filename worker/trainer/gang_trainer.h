@@ -13,8 +13,8 @@
 #include "common/clock.h"
 #include "common/logging.h"
 #include "sae/activations/activation_stream.h"
+#include "sae/activations/token_mixture.h"
 #include "sae/collectives/collectives.h"
-#include "sae/io/token_file.h"
 #include "sae/lm/language_model.h"
 #include "worker/trainer/hosted_run.h"
 #include "worker/trainer/message_sink.h"
@@ -60,7 +60,7 @@ class GangTrainer {
   MessageSink* const sink_;
   Clock* const clock_;
 
-  std::optional<TokenFile> tokens_;
+  std::optional<TokenMixture> tokens_;
   std::unique_ptr<LanguageModel> model_;  // Gone once everything is harvested.
   std::vector<HostedRun> runs_;           // Of this rank.
   std::unique_ptr<Collectives> group_;

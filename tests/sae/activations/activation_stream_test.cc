@@ -45,9 +45,13 @@ class StreamTest : public ::testing::Test {
     config_.block_micro_batches = 5;
   }
 
+  absl::StatusOr<TokenMixture> OpenTokens() const {
+    return TokenMixture::Open({{tokens_path_, config_.sequences}}, config_.sequence_length);
+  }
+
   RankResult RunRank(Collectives& group, int hookpoints, const Hosting& hosted) {
     RankResult result;
-    const absl::StatusOr<TokenFile> tokens = TokenFile::Open(tokens_path_);
+    const absl::StatusOr<TokenMixture> tokens = OpenTokens();
     EXPECT_TRUE(tokens.ok()) << tokens.status();
     FakeLanguageModel model(hookpoints);
     TemporaryFolder scratch;
@@ -227,7 +231,7 @@ TEST_F(StreamTest, ModelRunsOnMicroBatchesOfAFixedSize) {
 }
 
 TEST_F(StreamTest, BatchesAreAlignedAndTheirBuffersAreUsedAgain) {
-  const absl::StatusOr<TokenFile> tokens = TokenFile::Open(tokens_path_);
+  const absl::StatusOr<TokenMixture> tokens = OpenTokens();
   FakeLanguageModel model(1);
   const std::unique_ptr<Collectives> group = MakeLocalCollectives();
   StreamParts parts;
@@ -315,7 +319,7 @@ TEST_F(StreamTest, SeedChangesOrderAndHash) {
 }
 
 TEST_F(StreamTest, ProgressGoesUpToAllTokens) {
-  const absl::StatusOr<TokenFile> tokens = TokenFile::Open(tokens_path_);
+  const absl::StatusOr<TokenMixture> tokens = OpenTokens();
   FakeLanguageModel model(1);
   const std::unique_ptr<Collectives> group = MakeLocalCollectives();
   ActivationStream* running = nullptr;

@@ -25,7 +25,7 @@ class StreamErrorsTest : public ::testing::Test {
     config_.block_micro_batches = 2;
   }
 
-  absl::StatusOr<std::unique_ptr<ActivationStream>> Create(const TokenFile& tokens) {
+  absl::StatusOr<std::unique_ptr<ActivationStream>> Create(const TokenMixture& tokens) {
     StreamParts parts;
     parts.tokens = &tokens;
     parts.model = &model_;
@@ -37,8 +37,9 @@ class StreamErrorsTest : public ::testing::Test {
     return ActivationStream::Create(config_, parts);
   }
 
-  TokenFile Tokens(int64_t count, int64_t vocabulary_size) {
-    return TokenFile::Open(WriteNumberedTokens(folder_, count, vocabulary_size)).value();
+  TokenMixture Tokens(int64_t vocabulary_size) {
+    const std::string path = WriteNumberedTokens(folder_, 60, vocabulary_size);
+    return TokenMixture::Open({{path, 10}}, 6).value();
   }
 
   // The first error of the stream.
@@ -56,32 +57,39 @@ class StreamErrorsTest : public ::testing::Test {
   StreamConfig config_;
 };
 
-TEST_F(StreamErrorsTest, ShortTokenFileSaysWhatItHasAndWhatIsNeeded) {
-  const TokenFile tokens = Tokens(59, 1000);
+TEST_F(StreamErrorsTest, TokensOfOtherSequencesThanTheConfigsAreRefused) {
+  const TokenMixture tokens = Tokens(1000);
+  config_.sequences = 9;
   const absl::Status status = Create(tokens).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange);
-  EXPECT_THAT(std::string(status.message()),
-              AllOf(HasSubstr(tokens.path()), HasSubstr("has 59 tokens"), HasSubstr("need 60")));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("stream.sequences is 9 of 6 tokens; its files give 10 of 6"));
+}
+
+TEST_F(StreamErrorsTest, ExcludedIdBeyondTheVocabularyIsNamed) {
+  const TokenMixture tokens = Tokens(1000);
+  config_.exclude_tokens = {1000};
+  config_.counted_rows = 50;
+  EXPECT_THAT(std::string(Create(tokens).status().message()), HasSubstr("stream.exclude_tokens[0] is 1000"));
 }
 
 TEST_F(StreamErrorsTest, VocabularyLargerThanTheModelsNamesBoth) {
-  const TokenFile tokens = Tokens(60, 1001);
+  const TokenMixture tokens = Tokens(1001);
   const absl::Status status = Create(tokens).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(tokens.path()), HasSubstr("1001"), HasSubstr("1000")));
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(tokens.paths()[0]), HasSubstr("1001"), HasSubstr("1000")));
 }
 
 TEST_F(StreamErrorsTest, TokenBeyondTheVocabularyNamesItsPosition) {
-  const TokenFile tokens = Tokens(60, 50);
+  const TokenMixture tokens = Tokens(50);
   auto stream = Create(tokens);
   ASSERT_TRUE(stream.ok()) << stream.status();
   const absl::Status status = Drain(**stream);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(tokens.path()), HasSubstr("at position")));
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(tokens.paths()[0]), HasSubstr("at position")));
 }
 
 TEST_F(StreamErrorsTest, FieldsOutOfRangeAreNamed) {
-  const TokenFile tokens = Tokens(60, 1000);
+  const TokenMixture tokens = Tokens(1000);
   const auto message_with = [&](auto change) {
     const StreamConfig good = config_;
     change(config_);
@@ -101,7 +109,7 @@ TEST_F(StreamErrorsTest, FieldsOutOfRangeAreNamed) {
 
 TEST_F(StreamErrorsTest, FullScratchDiskNamesTheSpool) {
   config_.epochs = 2;
-  const TokenFile tokens = Tokens(60, 1000);
+  const TokenMixture tokens = Tokens(1000);
   const std::string spool = folder_.File("hookpoint-0.f32");
   ASSERT_EQ(symlink("/dev/full", spool.c_str()), 0);
   auto stream = Create(tokens);
@@ -113,7 +121,7 @@ TEST_F(StreamErrorsTest, FullScratchDiskNamesTheSpool) {
 
 TEST_F(StreamErrorsTest, MissingScratchFolderNamesTheSpool) {
   config_.epochs = 2;
-  const TokenFile tokens = Tokens(60, 1000);
+  const TokenMixture tokens = Tokens(1000);
   StreamParts parts;
   parts.tokens = &tokens;
   parts.model = &model_;

@@ -16,7 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "common/file.h"
 #include "gtest/gtest.h"
-#include "sae/io/token_file.h"
+#include "sae/activations/token_mixture.h"
 #include "sae/lm/language_model.h"
 
 namespace seedbed {
@@ -35,17 +35,25 @@ class TemporaryFolder {
   std::string path_;
 };
 
+// `fields` are further fields of the sidecar, each with a comma before it.
+template <typename Token>
+std::string WriteTokens(const TemporaryFolder& folder, absl::string_view name, const std::vector<Token>& tokens,
+                        int64_t vocabulary_size, absl::string_view fields = "", absl::string_view tokenizer = "none") {
+  const std::string path = folder.File(name);
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(tokens.data()), static_cast<std::streamsize>(tokens.size() * sizeof(Token)));
+  std::ofstream(path + ".json") << R"({"tokenizer": ")" << tokenizer << R"(", "dtype": "uint)" << 8 * sizeof(Token)
+                                << R"(", "count": )" << tokens.size() << R"(, "vocabulary_size": )" << vocabulary_size
+                                << R"(, "sha256": ")" << std::string(64, '0') << '"' << fields << "}";
+  return path;
+}
+
 // Token i of the file is i, so an activation that holds its token holds its place in the file.
-inline std::string WriteNumberedTokens(const TemporaryFolder& folder, int64_t count, int64_t vocabulary_size) {
-  const std::string path = folder.File("tokens.bin");
+inline std::string WriteNumberedTokens(const TemporaryFolder& folder, int64_t count, int64_t vocabulary_size,
+                                       absl::string_view name = "tokens.bin") {
   std::vector<uint32_t> tokens(static_cast<size_t>(count));
   for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<uint32_t>(i);
-  std::ofstream(path, std::ios::binary)
-      .write(reinterpret_cast<const char*>(tokens.data()), static_cast<std::streamsize>(tokens.size() * 4));
-  std::ofstream(path + ".json") << R"({"tokenizer": "none", "dtype": "uint32", "count": )" << count
-                                << R"(, "vocabulary_size": )" << vocabulary_size << R"(, "sha256": ")"
-                                << std::string(64, '0') << R"("})";
-  return path;
+  return WriteTokens(folder, name, tokens, vocabulary_size);
 }
 
 // The activation of token i at hookpoint h is [i, 1000 h + sequences in the call, 0.5 i, h].

@@ -77,6 +77,23 @@ TEST_F(TokenFileTest, RefusesAFileOfAnotherSizeThanItsSidecarStates) {
   ExpectRefused("ab", Sidecar("uint16", 100, std::numeric_limits<int64_t>::max()), {"\"count\""});
 }
 
+TEST_F(TokenFileTest, RefusesPaddingThatMakesNoSense) {
+  const auto padded = [](absl::string_view fields) {
+    return absl::StrReplaceAll(Sidecar("uint16", 100, 4), {{"}", absl::StrCat(", ", fields, "}")}});
+  };
+  const std::string bytes = Bytes<uint16_t>({1, 2, 3, 4});
+  ExpectRefused(bytes, padded(R"("padding_token": 0)"), {"\"sequence_length\"", "missing"});
+  ExpectRefused(bytes, padded(R"("sequence_length": 2)"), {"\"padding_token\"", "missing"});
+  ExpectRefused(bytes, padded(R"("sequence_length": 2, "padding_token": 100)"), {"\"padding_token\"", "from 0 to 99"});
+  ExpectRefused(bytes, padded(R"("sequence_length": 3, "padding_token": 0)"),
+                {"\"sequence_length\" is 3, which does not divide the count of 4"});
+  ExpectRefused(bytes, padded(R"("sequence_length": 0, "padding_token": 0)"), {"\"sequence_length\""});
+  const auto file = Open(bytes, padded(R"("sequence_length": 2, "padding_token": 0)"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->sequence_length(), 2);
+  EXPECT_EQ(file->padding_token(), 0);
+}
+
 TEST_F(TokenFileTest, RefusesAnIdBeyondTheVocabulary) {
   const auto file = Open(Bytes<uint16_t>({5, 99, 100, 7}), Sidecar("uint16", 100, 4));
   ASSERT_TRUE(file.ok()) << file.status();
@@ -107,13 +124,16 @@ TEST_F(TokenFileTest, ReadsBothWidths) {
   EXPECT_EQ(narrow->vocabulary_size(), 65536);
   EXPECT_EQ(narrow->tokenizer(), "tiny");
   EXPECT_EQ(narrow->sha256(), std::string(64, 'a'));
+  EXPECT_EQ(narrow->padding_token(), std::nullopt);
   ASSERT_TRUE(narrow->Read(1, absl::MakeSpan(out)).ok());
   EXPECT_THAT(out, ElementsAre(65535, 3));
+  EXPECT_THAT(std::get<absl::Span<const uint16_t>>(narrow->tokens()), ElementsAre(1, 65535, 3));
 
   const auto wide = Open(Bytes<uint32_t>({1, 4294967295u, 70000}), Sidecar("uint32", int64_t{1} << 32, 3));
   ASSERT_TRUE(wide.ok()) << wide.status();
   ASSERT_TRUE(wide->Read(1, absl::MakeSpan(out)).ok());
   EXPECT_THAT(out, ElementsAre(4294967295, 70000));
+  EXPECT_THAT(std::get<absl::Span<const uint32_t>>(wide->tokens()), ElementsAre(1, 4294967295, 70000));
 }
 
 }  // namespace
