@@ -207,6 +207,7 @@ absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
     ASSIGN_OR_RETURN(SafetensorsHeader header, ParseSafetensorsHeader(parts.first));
     for (const auto& [name, entry] : header.entries) {
       ASSIGN_OR_RETURN(TensorView view, ViewOf(name, entry, parts.second));
+      view.file_offset = view.bytes.data() - result.file_.bytes().data();
       result.tensors_.emplace(name, std::move(view));
     }
     RETURN_IF_ERROR(CheckCoverage(header, parts.second));
@@ -225,16 +226,22 @@ absl::StatusOr<TensorView> SafetensorsFile::Find(const std::string& name) const 
   return found->second;
 }
 
+absl::StatusOr<std::string> SafetensorsPrefix(const std::vector<TensorToWrite>& tensors,
+                                              const std::map<std::string, std::string>& metadata) {
+  ASSIGN_OR_RETURN(const std::string header, HeaderText(tensors, metadata));
+  const uint64_t length = header.size();
+  std::string prefix(kLengthBytes, '\0');
+  std::memcpy(prefix.data(), &length, kLengthBytes);
+  return prefix + header;
+}
+
 absl::Status WriteSafetensors(const std::string& path, std::vector<TensorToWrite> tensors,
                               const std::map<std::string, std::string>& metadata) {
   std::sort(tensors.begin(), tensors.end(),
             [](const TensorToWrite& a, const TensorToWrite& b) { return a.name < b.name; });
-  const absl::StatusOr<std::string> header = HeaderText(tensors, metadata);
-  if (!header.ok()) return Annotate(header.status(), path);
-  const uint64_t length = header->size();
-  char length_bytes[kLengthBytes];
-  std::memcpy(length_bytes, &length, kLengthBytes);
-  std::vector<absl::string_view> parts = {absl::string_view(length_bytes, kLengthBytes), *header};
+  const absl::StatusOr<std::string> prefix = SafetensorsPrefix(tensors, metadata);
+  if (!prefix.ok()) return Annotate(prefix.status(), path);
+  std::vector<absl::string_view> parts = {*prefix};
   for (const TensorToWrite& tensor : tensors) parts.push_back(tensor.bytes);
   return WriteParts(path, parts);
 }

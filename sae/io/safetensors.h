@@ -26,6 +26,7 @@ struct TensorView {
   TensorType type = TensorType::kF32;
   std::vector<int64_t> shape;  // Row-major; {} is a scalar.
   absl::string_view bytes;     // In the mapped file; need not be aligned.
+  int64_t file_offset = 0;     // Of the bytes, for who reads the file instead of its mapping.
   int64_t elements() const;
 };
 
@@ -59,6 +60,10 @@ struct TensorToWrite {
   std::vector<int64_t> shape;
   absl::string_view bytes;
 };
+
+// What such a file begins with, before the tensors' bytes: the header and its length. `tensors` are sorted by name.
+absl::StatusOr<std::string> SafetensorsPrefix(const std::vector<TensorToWrite>& tensors,
+                                              const std::map<std::string, std::string>& metadata);
 
 // Writes the file at `path` (not durably: the caller commits the folder). The same input gives the same bytes: tensors
 // sorted by name, header padded with spaces to a multiple of 8 so that data is aligned. Removes the file on failure.
