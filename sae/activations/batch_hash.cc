@@ -20,8 +20,9 @@ BatchHash::Bytes HashOf(const void* data, size_t size) {
 
 }  // namespace
 
-void BatchHash::Add(const at::Tensor& batch) {
-  const Bytes of_batch = HashOf(batch.const_data_ptr(), batch.nbytes());
+BatchHash::Bytes BatchHash::OfBatch(const at::Tensor& batch) { return HashOf(batch.const_data_ptr(), batch.nbytes()); }
+
+void BatchHash::Add(const Bytes& of_batch) {
   std::array<uint8_t, 32> both;
   std::copy(bytes_.begin(), bytes_.end(), both.begin());
   std::copy(of_batch.begin(), of_batch.end(), both.begin() + bytes_.size());

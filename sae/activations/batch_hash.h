@@ -20,8 +20,12 @@ class BatchHash {
   // Goes on from where another one was.
   explicit BatchHash(const Bytes& bytes) : bytes_(bytes) {}
 
-  // `batch`: contiguous, on the CPU.
-  void Add(const at::Tensor& batch);
+  // XXH3_128 of one batch's bytes. `batch`: contiguous, on the CPU.
+  static Bytes OfBatch(const at::Tensor& batch);
+
+  void Add(const at::Tensor& batch) { Add(OfBatch(batch)); }
+  // Of a batch whose own hash is known.
+  void Add(const Bytes& of_batch);
 
   const Bytes& bytes() const { return bytes_; }
   // 32 lower-case hexadecimal digits.

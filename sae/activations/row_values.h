@@ -1,0 +1,20 @@
+// The number formats that rows of activations may have on disk.
+#ifndef SEEDBED_SAE_ACTIVATIONS_ROW_VALUES_H_
+#define SEEDBED_SAE_ACTIVATIONS_ROW_VALUES_H_
+
+#include <cstdint>
+
+#include "sae/io/safetensors.h"
+
+namespace seedbed {
+
+// F32, BF16 or F16.
+bool IsRowType(TensorType type);
+
+// Writes `count` values of a row type as float32, exactly, times `scale`. A scale of 1 leaves float32 bits as they are.
+// Neither address need be aligned; `out` may be `values` itself where the type is F32.
+void ToFloats(TensorType type, const void* values, int64_t count, float scale, float* out);
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_SAE_ACTIVATIONS_ROW_VALUES_H_
