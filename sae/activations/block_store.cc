@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ATen/Parallel.h"
 #include "ATen/ops/empty.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,8 @@
 
 namespace seedbed {
 namespace {
+
+constexpr int64_t kValuesInPiece = 1 << 20;
 
 absl::StatusOr<TensorType> RowTypeOf(at::ScalarType dtype) {
   if (dtype == at::kFloat) return TensorType::kF32;
@@ -36,6 +39,24 @@ absl::Status CheckHookpoints(const std::vector<std::string>& hookpoints) {
       return absl::InvalidArgumentError(absl::StrCat("hookpoint \"", name, "\" is there twice"));
     }
   }
+  return absl::OkStatus();
+}
+
+// Rows [first, first + count), by pieces where they are many, since one thread reads slower than memory can.
+absl::Status ReadRowsOf(const RowShard& shard, int64_t first, int64_t count, char* out) {
+  const int64_t width = shard.format().width;
+  const int64_t piece_rows = std::max<int64_t>(1, kValuesInPiece / width);
+  const int64_t pieces = (count + piece_rows - 1) / piece_rows;
+  std::vector<absl::Status> statuses(static_cast<size_t>(pieces));
+  at::parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      const int64_t done = p * piece_rows;
+      const int64_t rows = std::min(piece_rows, count - done);
+      statuses[static_cast<size_t>(p)] =
+          shard.Read((first + done) * width, rows * width, out + done * shard.format().row_bytes());
+    }
+  });
+  for (const absl::Status& status : statuses) RETURN_IF_ERROR(status);
   return absl::OkStatus();
 }
 
@@ -111,14 +132,14 @@ int64_t BlockStore::BlockRows(int64_t block) const {
   return shards_.empty() ? 0 : shards_.front()[static_cast<size_t>(block)]->rows();
 }
 
-absl::Status BlockStore::ReadBlock(int64_t block, std::vector<at::Tensor>* rows) const {
+absl::Status BlockStore::ReadRows(int64_t block, int64_t first, int64_t count, std::vector<at::Tensor>* rows) const {
   rows->resize(shards_.size());
   for (size_t h = 0; h < shards_.size(); ++h) {
-    const RowShard& shard = *shards_[h][static_cast<size_t>(block)];
     at::Tensor& tensor = (*rows)[h];
     if (!tensor.defined()) tensor = at::empty({0, options_.width}, options_.dtype);
-    tensor.resize_({shard.rows(), options_.width});
-    RETURN_IF_ERROR(shard.Read(0, tensor.numel(), tensor.data_ptr()));
+    tensor.resize_({count, options_.width});
+    const RowShard& shard = *shards_[h][static_cast<size_t>(block)];
+    RETURN_IF_ERROR(ReadRowsOf(shard, first, count, static_cast<char*>(tensor.data_ptr())));
   }
   return absl::OkStatus();
 }

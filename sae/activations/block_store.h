@@ -33,7 +33,7 @@ struct BlockStoreOptions {
 // Of all hookpoints that a rank hosts an SAE of. A block goes to the cache where there is one that takes it, otherwise
 // to scratch where it is needed again, otherwise nowhere; nothing is written twice.
 //
-// ReadBlock may be called from any thread while nothing else is; the rest is not thread-safe.
+// ReadRows may be called from any thread while nothing else is; the rest is not thread-safe.
 class BlockStore {
  public:
   // Finds the blocks that the cache has, and reads them whole to verify them. Reserves the place in scratch that is
@@ -49,9 +49,14 @@ class BlockStore {
   // HasBlock(block). 0 where no hookpoint is hosted.
   int64_t BlockRows(int64_t block) const;
 
-  // HasBlock(block). Puts the rows into `rows`: by hosted hookpoint, [BlockRows(block), width] of the store's dtype, on
-  // the CPU. Memory of tensors that this function put there before is used again. Errors: as RowShard::Read.
-  absl::Status ReadBlock(int64_t block, std::vector<at::Tensor>* rows) const;
+  // HasBlock(block). Puts the block's rows [first, first + count), which are there, into `rows`: by hosted hookpoint,
+  // [count, width] of the store's dtype, on the CPU. Memory of tensors that this function put there before is used
+  // again. Reads with LibTorch's threads; fastest by a MiB or two at a time, which stay in the processor's cache.
+  // Errors: as RowShard::Read.
+  absl::Status ReadRows(int64_t block, int64_t first, int64_t count, std::vector<at::Tensor>* rows) const;
+  absl::Status ReadBlock(int64_t block, std::vector<at::Tensor>* rows) const {
+    return ReadRows(block, 0, BlockRows(block), rows);
+  }
 
   // `rows`: by hosted hookpoint, [any, width] of the store's dtype, contiguous, on the CPU. What is here already is not
   // written again. Errors: as ScratchFile::Append. The cache's troubles are warnings.

@@ -237,6 +237,29 @@ TEST_F(BlockStoreTest, ReadingUsesMemoryAgain) {
   EXPECT_TRUE(at::equal(rows[0], Block(2)[0]));
 }
 
+TEST_F(BlockStoreTest, ReadsPartsOfABlock) {
+  const auto store = Open();
+  WriteMissing(store.get());
+  std::vector<at::Tensor> rows;
+  for (int64_t first = 0; first <= 10; ++first) {
+    ASSERT_TRUE(store->ReadRows(0, first, 10 - first, &rows).ok());
+    for (size_t h = 0; h < rows.size(); ++h) EXPECT_TRUE(at::equal(rows[h], Block(0)[h].slice(0, first))) << first;
+  }
+}
+
+TEST_F(BlockStoreTest, LargeBlocksAreReadWhole) {
+  options_.hookpoints = {"layers.1"};
+  options_.width = 3000;  // Several pieces of 349 rows and a part of one.
+  options_.blocks = 1;
+  options_.rows = 1000;
+  const at::Tensor written = NumberedRows(0, 1000, 3000);
+  const auto store = Open();
+  ASSERT_TRUE(store->WriteBlock(0, {written}).ok());
+  std::vector<at::Tensor> rows;
+  ASSERT_TRUE(store->ReadBlock(0, &rows).ok());
+  EXPECT_TRUE(at::equal(rows[0], written));
+}
+
 TEST_F(BlockStoreTest, RankThatHostsNothingHasEveryBlock) {
   UseCache();
   options_.hookpoints.clear();
