@@ -108,4 +108,15 @@ absl::StatusOr<std::map<std::string, std::string>> JsonObject::Strings(const std
   return strings;
 }
 
+absl::StatusOr<std::vector<std::string>> JsonObject::StringList(const std::string& field) const {
+  ASSIGN_OR_RETURN(const nlohmann::json* value, Find(field));
+  if (!value->is_array()) return WrongType(field, *value, "an array of strings");
+  std::vector<std::string> strings;
+  for (const nlohmann::json& entry : *value) {
+    if (!entry.is_string()) return WrongType(absl::StrCat(field, "[", strings.size(), "]"), entry, "a string");
+    strings.push_back(entry.get<std::string>());
+  }
+  return strings;
+}
+
 }  // namespace seedbed

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -36,6 +37,8 @@ class JsonObject {
   absl::StatusOr<JsonObject> Object(const std::string& field) const;
   // An object whose values are all strings.
   absl::StatusOr<std::map<std::string, std::string>> Strings(const std::string& field) const;
+
+  absl::StatusOr<std::vector<std::string>> StringList(const std::string& field) const;
 
   // "FILE: field "rope_parameters.rope_theta" is ..., MESSAGE".
   absl::Status Error(const std::string& field, absl::string_view message) const;

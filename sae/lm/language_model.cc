@@ -1,49 +1,43 @@
 #include "sae/lm/language_model.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "common/file.h"
 #include "common/status.h"
-#include "sae/io/json_object.h"
+#include "sae/lm/decoder.h"
+#include "sae/lm/decoder_weights.h"
 #include "sae/lm/device.h"
-#include "sae/lm/llama.h"
-#include "sae/lm/weight_loader.h"
+#include "sae/lm/model_folder.h"
 
 namespace seedbed {
 namespace {
 
-using Loader = absl::StatusOr<std::unique_ptr<LanguageModel>> (*)(const JsonObject& config, WeightLoader& weights,
-                                                                  const std::vector<Hookpoint>& hookpoints,
-                                                                  at::Device device);
-
-// By config.json's model_type.
-constexpr std::pair<absl::string_view, Loader> kFamilies[] = {{"llama", LoadLlama}};
-
-absl::StatusOr<Loader> FamilyLoader(const JsonObject& config) {
-  ASSIGN_OR_RETURN(const std::string model_type, config.String("model_type"));
-  std::string known;
-  for (const auto& [name, loader] : kFamilies) {
-    if (name == model_type) return loader;
-    absl::StrAppend(&known, known.empty() ? "" : ", ", name);
+absl::Status CheckHookpoints(const LanguageModelOptions& options, const DecoderConfig& config) {
+  if (options.hookpoints.empty() && !options.with_head) {
+    return absl::InvalidArgumentError("no hookpoint is given, at least one is needed");
   }
-  return config.Error("model_type", absl::StrCat("is \"", model_type, "\", supported are: ", known));
+  for (const Hookpoint& hookpoint : options.hookpoints) {
+    RETURN_IF_ERROR(CheckHookpoint(hookpoint, {config.layers, config.parallel_residual}));
+  }
+  return absl::OkStatus();
+}
+
+int64_t LayersNeeded(const LanguageModelOptions& options, const DecoderConfig& config) {
+  if (options.with_head) return config.layers;
+  const Hookpoint last = *std::max_element(options.hookpoints.begin(), options.hookpoints.end());
+  return last.site == HookSite::kEmbeddings ? 0 : last.layer + 1;
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LanguageModel>> LoadLanguageModel(const LanguageModelOptions& options) {
-  const std::string& folder = options.folder;
-  if (options.with_head) return absl::UnimplementedError("a language model with its head is not supported yet");
-  if (options.dtype.value_or(at::kFloat) != at::kFloat) {
-    return absl::UnimplementedError("a language model in another type than float32 is not supported yet");
-  }
-  if (!PathExists(folder)) return absl::NotFoundError(absl::StrCat("model folder ", folder, ": does not exist"));
-  ASSIGN_OR_RETURN(const at::Device parsed_device, ParseDevice(options.device));
-  ASSIGN_OR_RETURN(const JsonObject config, JsonObject::ReadFrom(JoinPath(folder, "config.json")));
-  ASSIGN_OR_RETURN(const Loader load, FamilyLoader(config));
-  ASSIGN_OR_RETURN(WeightLoader weights, WeightLoader::Open(folder));
-  return load(config, weights, options.hookpoints, parsed_device);
+  ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
+  ASSIGN_OR_RETURN(const at::ScalarType dtype, ComputeType(options.dtype, device, HasBfloat16(device)));
+  ASSIGN_OR_RETURN(const ModelFolder folder, OpenModelFolder(options.folder));
+  RETURN_IF_ERROR(CheckHookpoints(options, folder.config));
+  ASSIGN_OR_RETURN(DecoderWeights weights, LoadDecoderWeights(folder, {LayersNeeded(options, folder.config),
+                                                                       options.with_head, device, dtype}));
+  return MakeDecoder(folder.config, std::move(weights), options.hookpoints);
 }
 
 }  // namespace seedbed

@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/addmm.h>
 #include <ATen/ops/mm.h>
 
 #include <optional>
@@ -39,14 +40,16 @@ at::Tensor Call(const c10::OperatorHandle& operation, torch::jit::Stack argument
 
 }  // namespace
 
-Linear::Linear(const at::Tensor& weight) : weight_(weight), packed_(CanPack(weight)) {
+Linear::Linear(const at::Tensor& weight, const at::Tensor& bias)
+    : weight_(weight), bias_(bias), packed_(CanPack(weight)) {
   if (packed_) weight_ = Call(*PackOperator(), {weight, std::nullopt});
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
-  if (!packed_) return at::mm(x, weight_.t());
+  if (!packed_) return bias_.defined() ? at::addmm(bias_, x, weight_.t()) : at::mm(x, weight_.t());
   const c10::List<std::optional<at::Scalar>> no_scalars;
-  return Call(*MultiplyOperator(), {x, weight_, std::nullopt, "none", no_scalars, std::nullopt});
+  const c10::IValue bias = bias_.defined() ? c10::IValue(bias_) : c10::IValue();
+  return Call(*MultiplyOperator(), {x, weight_, bias, "none", no_scalars, std::nullopt});
 }
 
 }  // namespace seedbed

@@ -12,14 +12,16 @@ namespace seedbed {
 class Linear {
  public:
   Linear() = default;
-  // `weight`: float32 [out, in], contiguous; its device is where products are computed.
-  explicit Linear(const at::Tensor& weight);
+  // `weight`: float32 or bfloat16 [out, in], contiguous; its device is where products are computed. `bias`: of the same
+  // type and device, [out], or undefined.
+  explicit Linear(const at::Tensor& weight, const at::Tensor& bias = {});
 
-  // x [rows, in], contiguous -> x weight^T [rows, out], newly allocated.
+  // x [rows, in], contiguous -> x weight^T + bias [rows, out], newly allocated.
   at::Tensor operator()(const at::Tensor& x) const;
 
  private:
   at::Tensor weight_;  // As given, or packed.
+  at::Tensor bias_;
   bool packed_ = false;
 };
 

@@ -39,7 +39,7 @@ TEST(JsonObject, RefusesAFileThatIsTooLarge) {
 }
 
 TEST(JsonObject, NamesFileFieldAndWhatWasFound) {
-  const JsonObject json = Parsed(R"({"text": "x", "number": 1.5, "inner": {"deep": true}})");
+  const JsonObject json = Parsed(R"({"text": "x", "number": 1.5, "inner": {"deep": true}, "mixed": ["a", 2]})");
   ExpectError(json.String("absent"), {"f.json", "\"absent\"", "missing"});
   ExpectError(json.String("number"), {"f.json", "\"number\"", "1.5", "a string is needed"});
   ExpectError(json.Number("text"), {"\"x\"", "a number is needed"});
@@ -48,6 +48,8 @@ TEST(JsonObject, NamesFileFieldAndWhatWasFound) {
   ExpectError(json.Object("text"), {"\"x\"", "an object is needed"});
   ExpectError(json.Object("inner")->Integer("deep", 0, 9), {"\"inner.deep\"", "true"});
   ExpectError(json.Strings("inner"), {"\"inner.deep\"", "a string is needed"});
+  ExpectError(json.StringList("text"), {"\"x\"", "an array of strings is needed"});
+  ExpectError(json.StringList("mixed"), {"\"mixed[1]\"", "2", "a string is needed"});
 }
 
 TEST(JsonObject, HoldsIntegersToTheirBounds) {
@@ -59,8 +61,8 @@ TEST(JsonObject, HoldsIntegersToTheirBounds) {
 }
 
 TEST(JsonObject, ReadsEveryKindOfField) {
-  const JsonObject json =
-      Parsed(R"({"s": "x", "i": 3, "f": 0.5, "b": true, "n": null, "o": {"k": "v"}, "big": 123456789012})");
+  const JsonObject json = Parsed(
+      R"({"s": "x", "i": 3, "f": 0.5, "b": true, "n": null, "o": {"k": "v"}, "l": ["a", "b"], "big": 123456789012})");
   EXPECT_EQ(*json.String("s"), "x");
   EXPECT_EQ(*json.Number("i"), 3.0);
   EXPECT_EQ(*json.Number("f"), 0.5);
@@ -70,6 +72,7 @@ TEST(JsonObject, ReadsEveryKindOfField) {
   EXPECT_FALSE(json.Has("absent"));
   EXPECT_EQ(*json.Object("o")->String("k"), "v");
   EXPECT_THAT(*json.Strings("o"), ElementsAre(Pair("k", "v")));
+  EXPECT_THAT(*json.StringList("l"), ElementsAre("a", "b"));
 }
 
 }  // namespace
