@@ -15,6 +15,8 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/random.h"
 
 namespace {
@@ -68,7 +70,8 @@ uint64_t LargestToken(const seedbed::TokenFile& file) {
       file.tokens());
 }
 
-void Report(const char* name, const std::string& path, int64_t sequences, bool shuffled, size_t ids) {
+// The ratio of the two speeds.
+double Report(const char* name, const std::string& path, int64_t sequences, bool shuffled, size_t ids) {
   // One sequence less than there are, so that a shuffled file is read in its order.
   const auto mixture = seedbed::TokenMixture::Open({{path, sequences - 1}}, kLength);
   if (!mixture.ok()) {
@@ -90,6 +93,7 @@ void Report(const char* name, const std::string& path, int64_t sequences, bool s
   std::printf("%-8s %-10s %4zu ids: %6.2f GB/s, a pass %6.2f GB/s, ratio %.2f  (%lld rows, largest %llu)\n", name,
               shuffled ? "shuffled" : "sequential", ids, bytes / counted, bytes / pass, pass / counted,
               static_cast<long long>(rows), static_cast<unsigned long long>(largest));
+  return pass / counted;
 }
 
 }  // namespace
@@ -100,11 +104,14 @@ int main() {
   constexpr int64_t kSequences = 400'000;
   const std::string narrow = WriteRandomTokens<uint16_t>(folder, kSequences);
   const std::string wide = WriteRandomTokens<uint32_t>(folder, kSequences);
+  std::string summary = "kept_rows";
   for (const bool shuffled : {false, true}) {
     for (const size_t ids : {1, 4, 16, 1024}) {
-      Report("uint16", narrow, kSequences, shuffled, ids);
-      Report("uint32", wide, kSequences, shuffled, ids);
+      const std::string name = absl::StrCat(shuffled ? "shuffled_" : "sequential_", ids, "_ids_");
+      absl::StrAppendFormat(&summary, " %suint16=%.2f", name, Report("uint16", narrow, kSequences, shuffled, ids));
+      absl::StrAppendFormat(&summary, " %suint32=%.2f", name, Report("uint32", wide, kSequences, shuffled, ids));
     }
   }
+  std::printf("%s\n", summary.c_str());
   std::filesystem::remove_all(folder);
 }
