@@ -1,29 +1,13 @@
 // A whole safetensors file: weights of a model, or a shard of rows.
 #include "sae/io/safetensors.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <numeric>
 
-#include "absl/strings/str_cat.h"
 #include "tests/fuzz/fuzzing.h"
+#include "tests/fuzz/memory_file.h"
 
 namespace seedbed {
 namespace {
-
-// A file that has no name but this one, and lives in memory.
-class MemoryFile {
- public:
-  MemoryFile(const uint8_t* data, size_t size) : fd_(memfd_create("input", MFD_CLOEXEC)) {
-    Require(fd_ >= 0 && write(fd_, data, size) == static_cast<ssize_t>(size), "no file in memory");
-  }
-  ~MemoryFile() { close(fd_); }
-  std::string path() const { return absl::StrCat("/proc/self/fd/", fd_); }
-
- private:
-  int fd_;
-};
 
 // Every byte of a tensor that passed can be read, and is as many as its shape says.
 void RequireCanBeRead(const std::string& name, const TensorView& tensor) {
@@ -37,7 +21,8 @@ void RequireCanBeRead(const std::string& name, const TensorView& tensor) {
 }  // namespace seedbed
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const seedbed::MemoryFile input(data, size);
+  static seedbed::MemoryFile input;
+  input.Write(data, size);
   const auto file = seedbed::SafetensorsFile::Open(input.path());
   if (!file.ok()) {
     seedbed::RequireNamesFile(file.status(), input.path());

@@ -1,37 +1,42 @@
 // The sidecar of a token file of four tokens.
+#include <filesystem>
 #include <fstream>
 #include <vector>
 
 #include "sae/io/token_file.h"
 #include "tests/common/testing.h"
 #include "tests/fuzz/fuzzing.h"
+#include "tests/fuzz/memory_file.h"
 
 namespace seedbed {
 namespace {
 
-// One for the process, for making a folder takes longer than all the rest.
-const TempFolder& Folder() {
-  static const TempFolder folder;
-  return folder;
-}
+// The tokens on disk, with a link to a sidecar in memory beside them.
+class Files {
+ public:
+  Files() {
+    const uint16_t tokens[] = {0, 1, 2, 50'000};
+    std::ofstream(path(), std::ios::binary).write(reinterpret_cast<const char*>(tokens), sizeof(tokens));
+    std::filesystem::create_symlink(sidecar_.path(), path() + ".json");
+  }
 
-std::string WriteTokens() {
-  const std::string path = Folder().Path("tokens.bin");
-  const uint16_t tokens[] = {0, 1, 2, 50'000};
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(tokens), sizeof(tokens));
-  return path;
-}
+  std::string path() const { return folder_.Path("tokens.bin"); }
+  MemoryFile& sidecar() { return sidecar_; }
+
+ private:
+  TempFolder folder_;
+  MemoryFile sidecar_;
+};
 
 }  // namespace
 }  // namespace seedbed
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const std::string path = seedbed::WriteTokens();
-  std::ofstream(path + ".json", std::ios::binary)
-      .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
-  const auto file = seedbed::TokenFile::Open(path);
+  static seedbed::Files files;
+  files.sidecar().Write(data, size);
+  const auto file = seedbed::TokenFile::Open(files.path());
   if (!file.ok()) {
-    seedbed::RequireNamesFile(file.status(), path + ".json: ");
+    seedbed::RequireNamesFile(file.status(), files.path() + ".json: ");
     return 0;
   }
   seedbed::Require(file->padding_token().has_value() == file->sequence_length().has_value(), "half a padding");

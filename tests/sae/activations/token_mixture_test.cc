@@ -45,6 +45,7 @@ TEST_F(TokenMixtureTest, FilesOfDifferentTokenizersAreBothNamed) {
   EXPECT_THAT(RefusalOf({{File("a", "gpt2"), 1}, {File("b", "pythia"), 1}}),
               AllOf(HasSubstr(folder_.File("a")), HasSubstr(folder_.File("b")), HasSubstr("\"gpt2\""),
                     HasSubstr("\"pythia\"")));
+  EXPECT_THAT(RefusalOf({{File("a"), 1}, {File("b", "g\\npt2"), 1}}), HasSubstr("\"g\\npt2\""));
   EXPECT_THAT(RefusalOf({{File("a", "gpt2", 100), 1}, {File("b", "gpt2", 101), 1}}),
               AllOf(HasSubstr(folder_.File("a")), HasSubstr(folder_.File("b")), HasSubstr("100"), HasSubstr("101")));
 }

@@ -64,6 +64,7 @@ TEST_F(TokenFileTest, RefusesASidecarThatLacksAField) {
 TEST_F(TokenFileTest, RefusesASidecarThatMakesNoSense) {
   ExpectRefused("ab", "{", {"not valid JSON"});
   ExpectRefused("ab", Sidecar("int16", 100, 1), {"\"dtype\"", "int16", "uint16 and uint32"});
+  ExpectRefused("ab", Sidecar("uint\\n16", 100, 1), {"\"uint\\n16\""});
   ExpectRefused("ab", Sidecar("uint16", 0, 1), {"\"vocabulary_size\"", "from 1 to 65536"});
   ExpectRefused("ab", Sidecar("uint16", 65537, 1), {"\"vocabulary_size\"", "65537"});
   ExpectRefused("ab", Sidecar("uint16", 100, -1), {"\"count\"", "-1"});
