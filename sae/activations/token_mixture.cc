@@ -60,8 +60,8 @@ absl::Status CheckHolds(const TokenFile& file, int64_t sequences, int64_t sequen
   }
   const int64_t held = file.size() / sequence_length;
   if (held >= sequences) return absl::OkStatus();
-  return absl::OutOfRangeError(absl::StrCat(file.path(), ": has ", held, " sequences of ", sequence_length, " tokens; ",
-                                            sequences, " are needed"));
+  return absl::OutOfRangeError(absl::StrCat(file.path(), ": has ", file.size(), " tokens, ", held, " sequences of ",
+                                            sequence_length, "; ", sequences, " are needed"));
 }
 
 absl::Status CheckSameTokenizer(const TokenFile& first, const TokenFile& other) {

@@ -7,7 +7,7 @@
 namespace seedbed {
 namespace {
 
-constexpr uint64_t kLowBitsMask = 0xFFFF;
+constexpr int64_t kLowBitsMask = 0xFFFF;
 
 // Up to here one pass of vector comparisons an id is faster than a look-up a token.
 constexpr size_t kFewIds = 16;
@@ -35,20 +35,27 @@ TokenSet::TokenSet(std::vector<int64_t> ids) : ids_(std::move(ids)), low_bits_((
   }
 }
 
+bool TokenSet::HasLowBitsOf(uint64_t id) const {
+  const uint64_t low = id & kLowBitsMask;
+  return (low_bits_[low / 64] >> (low % 64) & 1) != 0;
+}
+
 bool TokenSet::Contains(int64_t id) const {
-  const uint64_t low = static_cast<uint64_t>(id) & kLowBitsMask;
-  if ((low_bits_[low / 64] >> (low % 64) & 1) == 0) return false;
-  return std::binary_search(ids_.begin(), ids_.end(), id);
+  return HasLowBitsOf(static_cast<uint64_t>(id)) && std::binary_search(ids_.begin(), ids_.end(), id);
 }
 
 template <typename Token>
 int64_t TokenSet::CountIn(absl::Span<const Token> tokens) const {
-  if (ids_.size() > kFewIds) {
-    return std::count_if(tokens.begin(), tokens.end(), [this](Token token) { return Contains(token); });
-  }
   int64_t count = 0;
-  for (const int64_t id : ids_) {
-    if (id <= std::numeric_limits<Token>::max()) count += CountEqual(tokens, static_cast<Token>(id));
+  if (ids_.size() <= kFewIds) {
+    for (const int64_t id : ids_) {
+      if (id <= std::numeric_limits<Token>::max()) count += CountEqual(tokens, static_cast<Token>(id));
+    }
+  } else if (ids_.back() <= kLowBitsMask) {
+    // The low bits are the whole id; without a branch this takes the same time whatever the tokens.
+    for (const Token token : tokens) count += HasLowBitsOf(token) & (token <= kLowBitsMask);
+  } else {
+    for (const Token token : tokens) count += Contains(token);
   }
   return count;
 }

@@ -17,12 +17,15 @@ class TokenSet {
 
   bool Contains(int64_t id) const;
 
-  // How many of the tokens are in the set: at nearly memory's speed for the few ids that a sweep usually names, in a few
-  // nanoseconds a token for many.
+  // How many of the tokens are in the set: at nearly memory's speed for the few ids that a sweep usually names, in a
+  // few nanoseconds a token for many.
   template <typename Token>  // uint16_t or uint32_t.
   int64_t CountIn(absl::Span<const Token> tokens) const;
 
  private:
+  // Whether an id of the set has the same low bits.
+  bool HasLowBitsOf(uint64_t id) const;
+
   std::vector<int64_t> ids_;
   // Bit i is set where an id of the set ends in the 16 bits i: 8 kB that stay in the first cache, whatever the
   // vocabulary, and answer nearly all questions.

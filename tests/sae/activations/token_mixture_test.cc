@@ -38,7 +38,7 @@ TEST_F(TokenMixtureTest, MissingFileIsNamed) {
 
 TEST_F(TokenMixtureTest, ShortFileSaysWhatItHasAndWhatIsNeeded) {
   EXPECT_THAT(RefusalOf({{File("a"), 5}, {File("b"), 4}}, 6, absl::StatusCode::kOutOfRange),
-              AllOf(HasSubstr(folder_.File("a")), HasSubstr("has 3 sequences of 6 tokens; 5 are needed")));
+              AllOf(HasSubstr(folder_.File("a")), HasSubstr("has 20 tokens, 3 sequences of 6; 5 are needed")));
 }
 
 TEST_F(TokenMixtureTest, FilesOfDifferentTokenizersAreBothNamed) {

@@ -74,7 +74,7 @@ TEST_F(TrainerFailuresTest, MissingTokenFile) {
 
 TEST_F(TrainerFailuresTest, ShortTokenFile) {
   stream()->set_sequences(TrainerFixture::kSequences + 1);
-  ExpectUserError(AllOf(HasSubstr("tokens.bin"), HasSubstr("has 50 sequences of 16 tokens; 51 are needed")));
+  ExpectUserError(AllOf(HasSubstr("tokens.bin"), HasSubstr("has 805 tokens, 50 sequences of 16; 51 are needed")));
 }
 
 TEST_F(TrainerFailuresTest, TokenBeyondTheVocabulary) {
