@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
 
   seedbed::InitLogging("seedbed-trainer");
   seedbed::SetUpSignals();
+  seedbed::AllowManyOpenFiles();
   seedbed::KeepFreedMemory();
   seedbed::EndWithWorker();
   seedbed::MessageSink sink(message_fd);

@@ -14,6 +14,10 @@ inline constexpr int kTerminatedExitCode = 143;  // SIGTERM.
 // reader and a file that may not grow are errors where they are written to, not signals.
 void SetUpSignals();
 
+// Raises the process's limit on open files to what the system allows it: a cached stream may have more files than the
+// usual 1,024.
+void AllowManyOpenFiles();
+
 // Has malloc keep large blocks that were freed. glibc would give them back to the kernel and have every page zeroed
 // and mapped again at the next step.
 void KeepFreedMemory();
