@@ -24,13 +24,13 @@ namespace seedbed {
 struct ShuffledRowsOptions {
   std::vector<RowStore> stores;  // By hosted hookpoint, each of at least `rows` rows.
   std::vector<float> scales;     // By hosted hookpoint: what values are multiplied by. 1 leaves them as they are.
-  int64_t rows = 0;              // Of an epoch: the first of each store.
+  int64_t rows = 0;              // Of an epoch: the first of each store; >= 1.
   std::optional<uint64_t> seed;  // The stream's, of the order (row_order.h). None: as they lie.
   int64_t first_epoch = 0;
   int64_t batch_rows = 0;
   int64_t batches = 0;
   // By hosted hookpoint: float32 [any, width], contiguous, on the CPU: rows that the first batch begins with, fewer
-  // than batch_rows. They are not scaled. None: the first batch begins with the first epoch.
+  // than batch_rows. They are copied, not scaled. None: the first batch begins with the first epoch.
   std::vector<at::Tensor> head;
 };
 
@@ -46,7 +46,7 @@ struct RowBatch {
 class ShuffledRows {
  public:
   explicit ShuffledRows(ShuffledRowsOptions options);
-  // Stops at once, whatever is being read.
+  // Stops the thread, after the row that it is reading.
   ~ShuffledRows();
 
   // The next batch, which stays as it is until the next call; null after the last. Errors: as RowShard::Read; the

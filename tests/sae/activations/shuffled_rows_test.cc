@@ -2,15 +2,14 @@
 
 #include <unistd.h>
 
-#include <cstring>
+#include <fstream>
 #include <utility>
 #include <vector>
 
 #include "ATen/TensorOperators.h"
 #include "ATen/ops/cat.h"
 #include "ATen/ops/equal.h"
-#include "ATen/ops/index_select.h"
-#include "ATen/ops/tensor.h"
+#include "ATen/ops/zeros.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "sae/activations/row_folder.h"
@@ -152,6 +151,35 @@ TEST_F(ShuffledRowsTest, CanBeLeftAtAnyBatch) {
   for (int taken = 0; taken < 4; ++taken) {
     ShuffledRows rows(Options(1, 8, 1000));
     for (int t = 0; t < taken; ++t) ASSERT_TRUE(rows.Next().ok());
+  }
+}
+
+// All zeros, of which a file system that has holes keeps nothing.
+TEST_F(ShuffledRowsTest, RowsThatMayNotFitInMemoryAreReadToo) {
+  constexpr int64_t kLongWidth = 1 << 20;
+  const int64_t rows = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / (kLongWidth * 4) + 1;
+  const std::string header = absl::StrCat(R"({"x":{"dtype":"F32","shape":[)", rows, ",", kLongWidth,
+                                          R"(],"data_offsets":[0,)", rows * kLongWidth * 4, "]}}");
+  const uint64_t length = header.size();
+  const std::string path = folder_.File("a.safetensors");
+  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(&length), 8) << header;
+  ASSERT_EQ(truncate(path.c_str(), static_cast<off_t>(8 + length) + rows * kLongWidth * 4), 0);
+  const absl::StatusOr<RowStore> store = OpenRowFolder(folder_.path(), kLongWidth);
+  ASSERT_TRUE(store.ok()) << store.status();
+  ASSERT_TRUE(store->larger_than_memory());
+
+  ShuffledRowsOptions options;
+  options.stores = {*store};
+  options.scales = {1};
+  options.rows = rows;
+  options.seed = 11;
+  options.batch_rows = 2;
+  options.batches = 3;
+  ShuffledRows shuffled(std::move(options));
+  for (int t = 0; t < 3; ++t) {
+    const absl::StatusOr<const RowBatch*> batch = shuffled.Next();
+    ASSERT_TRUE(batch.ok() && *batch != nullptr) << t;
+    EXPECT_TRUE(at::equal((*batch)->rows[0], at::zeros({2, kLongWidth}))) << t;
   }
 }
 
