@@ -1,7 +1,5 @@
 #include "sae/activations/batch_builder.h"
 
-#include <cstring>
-
 #include "ATen/ops/empty.h"
 
 namespace seedbed {
@@ -11,10 +9,6 @@ BatchBuilder::BatchBuilder(int hosted, int64_t rows, int64_t width) : rows_(rows
     matrices_.push_back(at::empty({rows, width}, at::kFloat));
     addresses_.push_back(matrices_.back().data_ptr<float>());
   }
-}
-
-void BatchBuilder::CopyRow(size_t matrix, int64_t row, const float* values) const {
-  std::memcpy(RowAddress(matrix, row), values, static_cast<size_t>(width_) * sizeof(float));
 }
 
 }  // namespace seedbed

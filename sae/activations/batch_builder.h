@@ -19,17 +19,10 @@ class BatchBuilder {
   int64_t rows_left() const { return rows_ - filled_; }
   void Clear() { filled_ = 0; }
 
-  // Appends one row: its values of hosted hookpoint i are copied from `row_of(i)`. !full().
-  template <typename RowOf>
-  void Append(RowOf&& row_of) {
-    for (size_t i = 0; i < matrices_.size(); ++i) CopyRow(i, filled_, row_of(i));
-    ++filled_;
-  }
-
-  // Appends `count` rows at once, each matrix by `copy(i, first row's address)`. count <= rows_left().
-  template <typename Copy>
-  void AppendMany(int64_t count, Copy&& copy) {
-    for (size_t i = 0; i < matrices_.size(); ++i) copy(i, RowAddress(i, filled_));
+  // Appends `count` rows: `write(i, address)` fills those of hosted hookpoint i, [count, width]. count <= rows_left().
+  template <typename Write>
+  void Append(int64_t count, Write&& write) {
+    for (size_t i = 0; i < addresses_.size(); ++i) write(i, addresses_[i] + filled_ * width_);
     filled_ += count;
   }
 
@@ -37,9 +30,6 @@ class BatchBuilder {
   const std::vector<at::Tensor>& matrices() const { return matrices_; }
 
  private:
-  float* RowAddress(size_t matrix, int64_t row) const { return addresses_[matrix] + row * width_; }
-  void CopyRow(size_t matrix, int64_t row, const float* values) const;
-
   int64_t rows_;
   int64_t width_;
   std::vector<at::Tensor> matrices_;

@@ -12,19 +12,12 @@
 #include "absl/strings/string_view.h"
 #include "common/file.h"
 #include "common/status.h"
+#include "sae/activations/row_values.h"
 
 namespace seedbed {
 namespace {
 
 constexpr int64_t kValuesInPiece = 1 << 20;
-
-absl::StatusOr<TensorType> RowTypeOf(at::ScalarType dtype) {
-  if (dtype == at::kFloat) return TensorType::kF32;
-  if (dtype == at::kBFloat16) return TensorType::kBF16;
-  if (dtype == at::kHalf) return TensorType::kF16;
-  return absl::InvalidArgumentError(
-      absl::StrCat("activations of ", c10::toString(dtype), "; must be Float, BFloat16 or Half"));
-}
 
 // Names of hookpoints become names of files.
 absl::Status CheckHookpoints(const std::vector<std::string>& hookpoints) {

@@ -9,12 +9,13 @@
 namespace seedbed {
 
 Harvester::Harvester(const SequenceSource* source, LanguageModel* model, int hookpoints, at::Device device,
-                     std::function<void(int64_t)> on_micro_batch)
+                     at::ScalarType dtype, Buffers buffers, std::function<void(int64_t)> on_micro_batch)
     : source_(source),
       model_(model),
       device_(device),
+      dtype_(dtype),
       on_micro_batch_(std::move(on_micro_batch)),
-      buffers_(static_cast<size_t>(hookpoints)) {}
+      buffers_(buffers == Buffers::kTwo ? 2 : 1, std::vector<at::Tensor>(static_cast<size_t>(hookpoints))) {}
 
 absl::StatusOr<std::vector<at::Tensor>> Harvester::Harvest(MicroBatchRange micro_batches) {
   int64_t rows = 0;
@@ -29,8 +30,7 @@ absl::StatusOr<std::vector<at::Tensor>> Harvester::Harvest(MicroBatchRange micro
     const std::vector<at::Tensor> activations = model_->Forward(micro_batch.tokens);
     const at::Tensor kept_rows = micro_batch.kept_rows.to(device_);
     for (size_t h = 0; h < harvested.size(); ++h) {
-      at::Tensor target = harvested[h].narrow(0, filled, kept_rows.size(0));
-      at::index_select_out(target, activations[h], 0, kept_rows);
+      KeepRows(activations[h], kept_rows, harvested[h].narrow(0, filled, kept_rows.size(0)));
     }
     filled += kept_rows.size(0);
     if (on_micro_batch_) on_micro_batch_(micro_batch.tokens.numel());
@@ -39,14 +39,27 @@ absl::StatusOr<std::vector<at::Tensor>> Harvester::Harvest(MicroBatchRange micro
 }
 
 std::vector<at::Tensor> Harvester::ViewsOf(int64_t rows) {
+  turn_ = (turn_ + 1) % buffers_.size();
   std::vector<at::Tensor> views;
-  for (at::Tensor& buffer : buffers_) {
+  for (at::Tensor& buffer : buffers_[turn_]) {
     if (!buffer.defined() || buffer.size(0) < rows) {
-      buffer = at::empty({rows, model_->d_model()}, at::TensorOptions(at::kFloat).device(device_));
+      buffer = at::empty({rows, model_->d_model()}, at::TensorOptions(dtype_).device(device_));
     }
     views.push_back(buffer.narrow(0, 0, rows));
   }
   return views;
+}
+
+void Harvester::KeepRows(const at::Tensor& activations, const at::Tensor& kept_rows, at::Tensor target) {
+  if (activations.scalar_type() == dtype_) {
+    at::index_select_out(target, activations, 0, kept_rows);
+    return;
+  }
+  const int64_t rows = kept_rows.size(0);
+  if (!kept_.defined() || kept_.size(0) < rows) kept_ = at::empty(target.sizes(), activations.options());
+  at::Tensor kept = kept_.narrow(0, 0, rows);
+  at::index_select_out(kept, activations, 0, kept_rows);
+  target.copy_(kept);
 }
 
 }  // namespace seedbed

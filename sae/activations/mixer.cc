@@ -4,36 +4,42 @@
 #include <utility>
 
 #include "ATen/ops/empty.h"
+#include "sae/activations/row_values.h"
 
 namespace seedbed {
 
-Mixer::Mixer(ShuffleOrder order, int hosted, int64_t width) : order_(std::move(order)), width_(width) {
+Mixer::Mixer(ShuffleOrder order, int hosted, int64_t width, at::ScalarType dtype)
+    : order_(std::move(order)),
+      width_(width),
+      type_(RowTypeOf(dtype).value()),
+      row_bytes_(width * static_cast<int64_t>(c10::elementSize(dtype))) {
   for (int i = 0; i < hosted; ++i) {
-    buffers_.push_back(at::empty({order_.slots(), width}, at::kFloat));
-    addresses_.push_back(buffers_.back().data_ptr<float>());
+    buffers_.push_back(at::empty({order_.slots(), width}, dtype));
+    addresses_.push_back(static_cast<char*>(buffers_.back().data_ptr()));
   }
 }
 
-int64_t Mixer::Take(const std::vector<at::Tensor>& block, int64_t first, int64_t rows, BatchBuilder& batch) {
-  std::vector<const float*> sources;
-  for (const at::Tensor& matrix : block) sources.push_back(matrix.const_data_ptr<float>());
+int64_t Mixer::Take(const std::vector<at::Tensor>& block, int64_t first, int64_t rows, const std::vector<float>& scales,
+                    BatchBuilder& batch) {
+  std::vector<const char*> sources;
+  for (const at::Tensor& matrix : block) sources.push_back(static_cast<const char*>(matrix.const_data_ptr()));
   int64_t row = first;
   for (; row < rows && !batch.full(); ++row) {
     const ShuffleOrder::Placement placement = order_.Place();
-    if (placement.emits_before) batch.Append([&](size_t i) { return SlotAddress(i, placement.slot); });
+    if (placement.emits_before) Emit(placement.slot, scales, batch);
     for (size_t i = 0; i < sources.size(); ++i) {
-      std::memcpy(SlotAddress(i, placement.slot), sources[i] + row * width_,
-                  static_cast<size_t>(width_) * sizeof(float));
+      std::memcpy(SlotAddress(i, placement.slot), sources[i] + row * row_bytes_, static_cast<size_t>(row_bytes_));
     }
   }
   return row - first;
 }
 
-void Mixer::Drain(BatchBuilder& batch) {
-  while (!batch.full() && order_.rows_left_to_drain() > 0) {
-    const int64_t slot = order_.Drain();
-    batch.Append([&](size_t i) { return SlotAddress(i, slot); });
-  }
+void Mixer::Drain(const std::vector<float>& scales, BatchBuilder& batch) {
+  while (!batch.full() && order_.rows_left_to_drain() > 0) Emit(order_.Drain(), scales, batch);
+}
+
+void Mixer::Emit(int64_t slot, const std::vector<float>& scales, BatchBuilder& batch) const {
+  batch.Append(1, [&](size_t i, float* out) { ToFloats(type_, SlotAddress(i, slot), width_, scales[i], out); });
 }
 
 }  // namespace seedbed

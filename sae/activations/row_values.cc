@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "absl/strings/str_cat.h"
+
 namespace seedbed {
 namespace {
 
@@ -41,6 +43,14 @@ void ScaleFloats(const void* values, int64_t count, float scale, float* out) {
 }
 
 }  // namespace
+
+absl::StatusOr<TensorType> RowTypeOf(at::ScalarType dtype) {
+  if (dtype == at::kFloat) return TensorType::kF32;
+  if (dtype == at::kBFloat16) return TensorType::kBF16;
+  if (dtype == at::kHalf) return TensorType::kF16;
+  return absl::InvalidArgumentError(
+      absl::StrCat("activations of ", c10::toString(dtype), "; must be Float, BFloat16 or Half"));
+}
 
 bool IsRowType(TensorType type) {
   return type == TensorType::kF32 || type == TensorType::kBF16 || type == TensorType::kF16;

@@ -17,7 +17,8 @@ struct StreamConfig {
   int64_t exclude_first = 0;             // Positions left out at the start of each sequence.
   std::vector<int64_t> exclude_tokens;   // Ids whose rows are left out, ascending.
   std::optional<int64_t> padding_token;  // Its run at the end of a sequence is left out.
-  // Rows of an epoch where they follow from the tokens (exclude_tokens, padding_token); 0 otherwise.
+  // Rows of an epoch where they have to be counted: tokens are excluded (exclude_tokens, padding_token), or rows come
+  // from a folder. 0 otherwise.
   int64_t counted_rows = 0;
 
   int64_t shuffle_rows = 65536;  // Rows of the shuffle buffer.
@@ -25,11 +26,12 @@ struct StreamConfig {
   int64_t batch_tokens = 4096;  // Rows in a batch.
   int64_t micro_batch_sequences = 8;
   int64_t block_micro_batches = 8;
+  int64_t normalize_rows = 0;  // First rows that the scale is estimated from, at most shuffle_rows; 0 = no scale.
 
   // Whether the tokens decide which rows are left out, besides exclude_first.
   bool excludes_by_token() const { return !exclude_tokens.empty() || padding_token.has_value(); }
   int64_t rows_per_epoch() const {
-    return excludes_by_token() ? counted_rows : sequences * (sequence_length - exclude_first);
+    return counted_rows > 0 ? counted_rows : sequences * (sequence_length - exclude_first);
   }
   // Batches in the whole stream. Epochs follow each other without a gap; a last batch that is not full is dropped.
   int64_t total_batches() const { return epochs * rows_per_epoch() / batch_tokens; }

@@ -24,6 +24,11 @@ struct Dictionary {
   at::Tensor decoder_bias;    // [d]
 };
 
+// Trained on rows that were multiplied by `scale`, made to read the rows as they are: x_hat(x) becomes x_hat(scale x) /
+// scale. Only the biases change, since W (scale x - b) + c = scale (W (x - b / scale) + c / scale): the same latents
+// are kept, activations are smaller by `scale`, and decoder rows stay unit rows. scale > 0; 1 leaves every byte.
+Dictionary WithoutScale(Dictionary dictionary, float scale);
+
 struct ExportedFile {
   std::string name;
   int64_t bytes = 0;

@@ -86,7 +86,9 @@ Options ParseOptions(int argc, char** argv) {
 
 void FillStream(const Options& o, v1::StreamSpec* stream) {
   stream->set_model_path(o.model);
-  stream->add_tokens()->set_path(o.tokens);
+  v1::TokenShare* tokens = stream->add_tokens();
+  tokens->set_path(o.tokens);
+  tokens->set_sequences(o.max_tokens / o.sequence_length);
   stream->set_sequence_length(o.sequence_length);
   stream->set_sequences(o.max_tokens / o.sequence_length);
   stream->set_order(v1::SEQUENCE_ORDER_SHUFFLED);

@@ -6,14 +6,27 @@
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
 #include "common/status.h"
+#include "torch/version.h"
 #include "worker/trainer/failure.h"
+#include "worker/trainer/rank_likeness.h"
 #include "worker/trainer/run_export.h"
 
 namespace seedbed {
+namespace {
+
+// The stream's identity and what of the machine decides the bytes that are computed from it.
+StreamIdentity IdentityOfRank(const TrainerPlan& plan, const StreamInputs& inputs) {
+  StreamIdentity identity = inputs.identity();
+  identity["libtorch_version"] = TORCH_VERSION;
+  identity["device_type"] = plan.spec.device().substr(0, plan.spec.device().find(':'));
+  return identity;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<GangTrainer>> GangTrainer::Load(TrainerPlan plan, MessageSink* sink, Clock* clock) {
   std::unique_ptr<GangTrainer> trainer(new GangTrainer(std::move(plan), sink, clock));
-  RETURN_IF_ERROR(trainer->LoadInputs());
+  ASSIGN_OR_RETURN(trainer->inputs_, StreamInputs::Load(trainer->plan_));
   RETURN_IF_ERROR(trainer->MakeRuns());
   // Better now than after hours of training.
   RETURN_IF_ERROR(AsIoFailure(CheckFolderWritable(trainer->plan_.spec.artifact_root())));
@@ -25,24 +38,26 @@ absl::StatusOr<std::unique_ptr<GangTrainer>> GangTrainer::Load(TrainerPlan plan,
 GangTrainer::GangTrainer(TrainerPlan plan, MessageSink* sink, Clock* clock)
     : plan_(std::move(plan)), sink_(sink), clock_(clock) {}
 
-absl::Status GangTrainer::LoadInputs() {
-  const v1::StreamSpec& stream = plan_.spec.gang().stream();
-  ASSIGN_OR_RETURN(tokens_,
-                   TokenMixture::Open({{stream.tokens(0).path(), stream.sequences()}}, stream.sequence_length()));
-  ASSIGN_OR_RETURN(model_, LoadLanguageModel({stream.model_path(), plan_.hookpoints, plan_.spec.device(), at::kFloat}));
-  return CheckStream(plan_.stream, *tokens_, *model_);
-}
-
 absl::Status GangTrainer::MakeRuns() {
   for (const PlannedRun& planned : plan_.runs) {
     if (planned.rank != plan_.spec.rank()) continue;
-    ASSIGN_OR_RETURN(HostedRun run, HostedRun::Make(plan_, planned, model_->d_model()));
+    ASSIGN_OR_RETURN(HostedRun run, HostedRun::Make(plan_, planned, inputs_->width(planned.hookpoint)));
     runs_.push_back(std::move(run));
   }
   return absl::OkStatus();
 }
 
 absl::Status GangTrainer::Join() {
+  RETURN_IF_ERROR(JoinPeers());
+  RETURN_IF_ERROR(CheckRanksAlike(*group_, IdentityOfRank(plan_, *inputs_)));
+  ASSIGN_OR_RETURN(stream_, inputs_->OpenStream(group_.get(), clock_, [this] { ReportProgress(); }));
+  reporter_.emplace(plan_.stream, clock_, sink_);
+  LogEvent(LogLevel::kInfo, "rank joined its gang", {"world_size", plan_.spec.world_size()},
+           {"hookpoints", plan_.hookpoints.size()});
+  return absl::OkStatus();
+}
+
+absl::Status GangTrainer::JoinPeers() {
   GroupOptions options;
   options.rank = plan_.spec.rank();
   options.world_size = plan_.spec.world_size();
@@ -51,30 +66,13 @@ absl::Status GangTrainer::Join() {
   if (!plan_.spec.rendezvous_host().empty()) options.rendezvous_host = plan_.spec.rendezvous_host();
   options.group_name = absl::StrCat(plan_.spec.gang().gang_id(), "/", plan_.spec.gang().attempt());
   options.timeout = absl::Milliseconds(plan_.spec.collective_timeout_ms());
+  options.join_timeout = options.timeout;
   options.on_listening = [this](int port) {
     v1::RankMessage message;
     message.mutable_rendezvous_ready()->set_port(port);
     sink_->Send(message);
   };
   ASSIGN_OR_RETURN(group_, JoinGroup(options));
-
-  StreamParts parts;
-  parts.tokens = &*tokens_;
-  parts.model = model_.get();
-  parts.hookpoints = static_cast<int>(plan_.hookpoints.size());
-  parts.device = plan_.spec.device();
-  parts.collectives = group_.get();
-  parts.hosted = plan_.HostedHookpoints();
-  parts.scratch_dir = plan_.spec.scratch_dir();
-  parts.clock = clock_;
-  parts.on_micro_batch = [this] { ReportProgress(); };
-  // Whatever a user gave was checked when it was loaded; what is left is the spool.
-  absl::StatusOr<std::unique_ptr<ActivationStream>> stream = ActivationStream::Create(plan_.stream, std::move(parts));
-  if (!stream.ok()) return AsIoFailure(stream.status());
-  stream_ = *std::move(stream);
-  reporter_.emplace(plan_.stream, clock_, sink_);
-  LogEvent(LogLevel::kInfo, "rank joined its gang", {"world_size", plan_.spec.world_size()},
-           {"hookpoints", plan_.hookpoints.size()});
   return absl::OkStatus();
 }
 
@@ -84,7 +82,7 @@ absl::Status GangTrainer::Train() {
     ASSIGN_OR_RETURN(const bool more, stream_->Next(&batch));
     if (!more) break;
     RETURN_IF_ERROR(Step(batch));
-    if (stream_->harvested()) ReleaseModel();
+    if (stream_->harvested()) EndHarvest();
     ReportProgress();
   }
   reporter_->Report(runs_, *stream_, steps_, step_time_);
@@ -124,11 +122,12 @@ void GangTrainer::Fail(HostedRun& run, const absl::Status& status) {
   run.End();
 }
 
-void GangTrainer::ReleaseModel() {
-  if (model_ == nullptr) return;
-  model_.reset();
-  LogEvent(LogLevel::kInfo, "harvest ended", {"tokens", stream_->counters().tokens_harvested},
-           {"seconds", absl::ToDoubleSeconds(stream_->counters().harvest_time)});
+void GangTrainer::EndHarvest() {
+  if (std::exchange(harvest_ended_, true)) return;
+  inputs_->ReleaseModel();
+  const StreamCounters counters = stream_->counters();
+  LogEvent(LogLevel::kInfo, "harvest ended", {"tokens", counters.tokens_harvested},
+           {"seconds", absl::ToDoubleSeconds(counters.harvest_time)});
 }
 
 absl::Status GangTrainer::ExportRuns() {
@@ -145,7 +144,12 @@ absl::Status GangTrainer::ExportRuns() {
 }
 
 absl::Status GangTrainer::Export(HostedRun& run) {
-  const RunProvenance provenance = {stream_->hash(run.planned().hookpoint).ToString(), tokens_->sha256s()[0]};
+  const int hookpoint = run.planned().hookpoint;
+  RunProvenance provenance;
+  provenance.batch_hash = stream_->hash(hookpoint).ToString();
+  provenance.stream = inputs_->identity();
+  provenance.scale = stream_->scale(hookpoint);
+  provenance.tokens_harvested = stream_->gang_tokens_harvested();
   v1::RankMessage message;
   message.mutable_run_ended()->set_run_id(run.run_id());
   ASSIGN_OR_RETURN(*message.mutable_run_ended()->mutable_result(), ExportRun(plan_, run, provenance));

@@ -13,12 +13,11 @@
 #include "common/clock.h"
 #include "common/logging.h"
 #include "sae/activations/activation_stream.h"
-#include "sae/activations/token_mixture.h"
 #include "sae/collectives/collectives.h"
-#include "sae/lm/language_model.h"
 #include "worker/trainer/hosted_run.h"
 #include "worker/trainer/message_sink.h"
 #include "worker/trainer/progress.h"
+#include "worker/trainer/stream_inputs.h"
 #include "worker/trainer/trainer_plan.h"
 
 namespace seedbed {
@@ -29,7 +28,8 @@ class GangTrainer {
   // Reads and checks whatever a user can have got wrong, before there is any network. `sink` and `clock` outlive it.
   static absl::StatusOr<std::unique_ptr<GangTrainer>> Load(TrainerPlan plan, MessageSink* sink, Clock* clock);
 
-  // Meets the other ranks; rank 0 of several sends RendezvousReady. Errors: as JoinGroup and ActivationStream::Create.
+  // Meets the other ranks; rank 0 of several sends RendezvousReady. Errors: as JoinGroup, CheckRanksAlike and
+  // StreamInputs::OpenStream.
   absl::Status Join();
 
   // Trains, exports and answers every run of this rank. A run whose loss is not finite is answered with a failure and
@@ -39,15 +39,15 @@ class GangTrainer {
  private:
   GangTrainer(TrainerPlan plan, MessageSink* sink, Clock* clock);
 
-  absl::Status LoadInputs();
   absl::Status MakeRuns();
+  absl::Status JoinPeers();
 
   // One step of every run that has not ended.
   absl::Status Step(const Batch& batch);
   // Ends a run whose step was aborted.
   void Fail(HostedRun& run, const absl::Status& status);
-  // What only the harvest needed.
-  void ReleaseModel();
+  // Lets go of what only the harvest needed.
+  void EndHarvest();
   absl::Status ExportRuns();
   absl::Status Export(HostedRun& run);
 
@@ -60,12 +60,12 @@ class GangTrainer {
   MessageSink* const sink_;
   Clock* const clock_;
 
-  std::optional<TokenMixture> tokens_;
-  std::unique_ptr<LanguageModel> model_;  // Gone once everything is harvested.
-  std::vector<HostedRun> runs_;           // Of this rank.
+  std::unique_ptr<StreamInputs> inputs_;
+  std::vector<HostedRun> runs_;  // Of this rank.
   std::unique_ptr<Collectives> group_;
   std::unique_ptr<ActivationStream> stream_;
   std::optional<ProgressReporter> reporter_;
+  bool harvest_ended_ = false;
   int64_t steps_ = 0;
   absl::Duration step_time_;
 };

@@ -27,7 +27,7 @@ bool ProgressReporter::Due() const { return clock_->Monotonic() - last_report_ >
 void ProgressReporter::Report(const std::vector<HostedRun>& runs, const ActivationStream& stream, int64_t steps,
                               absl::Duration step_time) {
   const absl::Duration now = clock_->Monotonic();
-  const StreamCounters& counters = stream.counters();
+  const StreamCounters counters = stream.counters();
   const RankProgress rank = {now - started_,
                              counters.harvest_time + counters.exchange_time,
                              stream.gang_tokens_harvested(),
@@ -64,6 +64,9 @@ void ProgressReporter::SendStreamProgress(const StreamCounters& counters, absl::
   progress->set_exchange_seconds(absl::ToDoubleSeconds(counters.exchange_time));
   progress->set_step_seconds(absl::ToDoubleSeconds(step_time));
   progress->set_spool_seconds(absl::ToDoubleSeconds(counters.spool_time));
+  progress->set_rows_from_cache(counters.rows_from_cache);
+  progress->set_cache_shards_refused(counters.cache_shards_refused);
+  progress->set_stall_seconds(absl::ToDoubleSeconds(counters.stall_time));
   sink_->Send(message);
 }
 

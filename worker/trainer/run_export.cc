@@ -21,20 +21,37 @@ std::string NameOf(const std::string& value, absl::string_view prefix) {
   return absl::AsciiStrToLower(absl::StripPrefix(value, prefix));
 }
 
-Json StreamFacts(const v1::StreamSpec& stream, const std::string& tokens_sha256) {
-  return {{"model_path", stream.model_path()},
-          {"tokens_path", stream.tokens(0).path()},
-          {"tokens_sha256", tokens_sha256},
-          {"sequence_length", stream.sequence_length()},
-          {"sequences", stream.sequences()},
-          {"order", NameOf(v1::SequenceOrder_Name(stream.order()), "SEQUENCE_ORDER_")},
-          {"seed", stream.seed()},
-          {"exclude_first", stream.exclude_first()},
-          {"shuffle_rows", stream.shuffle_rows()},
-          {"epochs", stream.epochs()},
-          {"batch_tokens", stream.batch_tokens()},
-          {"micro_batch_sequences", stream.micro_batch_sequences()},
-          {"block_micro_batches", stream.block_micro_batches()}};
+Json TokenFacts(const v1::StreamSpec& stream) {
+  Json tokens = Json::array();
+  for (const v1::TokenShare& share : stream.tokens()) {
+    tokens.push_back({{"path", share.path()}, {"sequences", share.sequences()}});
+  }
+  return tokens;
+}
+
+Json StreamFacts(const v1::StreamSpec& stream, const RunProvenance& provenance) {
+  Json facts = {{"order", NameOf(v1::SequenceOrder_Name(stream.order()), "SEQUENCE_ORDER_")},
+                {"seed", stream.seed()},
+                {"rows_per_epoch", stream.rows_per_epoch()},
+                {"epochs", stream.epochs()},
+                {"batch_tokens", stream.batch_tokens()},
+                {"scale", provenance.scale}};
+  facts.update(Json(provenance.stream));
+  if (!stream.model_path().empty()) facts["model_path"] = stream.model_path();
+  if (!stream.folder_path().empty()) {
+    facts["folder_path"] = stream.folder_path();
+    return facts;
+  }
+  facts["tokens"] = TokenFacts(stream);
+  facts["sequence_length"] = stream.sequence_length();
+  facts["sequences"] = stream.sequences();
+  facts["exclude_first"] = stream.exclude_first();
+  facts["exclude_tokens"] = stream.exclude_tokens();
+  if (stream.has_padding_token()) facts["padding_token"] = stream.padding_token();
+  facts["shuffle_rows"] = stream.shuffle_rows();
+  facts["micro_batch_sequences"] = stream.micro_batch_sequences();
+  facts["block_micro_batches"] = stream.block_micro_batches();
+  return facts;
 }
 
 Json TrainingFacts(const v1::SaeSpec& sae) {
@@ -75,9 +92,9 @@ absl::StatusOr<ExportedDictionary> WriteFolder(const TrainerPlan& plan, const Ho
                                                const RunProvenance& provenance) {
   const std::string sweep_folder = JoinPath(plan.spec.artifact_root(), plan.spec.gang().sweep_id());
   RETURN_IF_ERROR(MakeFolders(sweep_folder));
-  return ExportDictionary(run.sae().ExportDictionary(), FactsJson(plan, run, provenance),
-                          {{"training.csv", run.recorder().training_csv()}}, plan.spec.gang().attempt(),
-                          JoinPath(sweep_folder, run.run_id()));
+  return ExportDictionary(WithoutScale(run.sae().ExportDictionary(), provenance.scale),
+                          FactsJson(plan, run, provenance), {{"training.csv", run.recorder().training_csv()}},
+                          plan.spec.gang().attempt(), JoinPath(sweep_folder, run.run_id()));
 }
 
 }  // namespace
@@ -102,7 +119,7 @@ std::string FactsJson(const TrainerPlan& plan, const HostedRun& run, const RunPr
                       {"architecture", sae.architecture()},
                       {"latents", sae.latents()},
                       {"k", sae.k()},
-                      {"stream", StreamFacts(plan.spec.gang().stream(), provenance.tokens_sha256)},
+                      {"stream", StreamFacts(plan.spec.gang().stream(), provenance)},
                       {"training", TrainingFacts(sae)},
                       {"steps", run.recorder().steps()},
                       {"batch_hash", provenance.batch_hash},
@@ -122,7 +139,7 @@ absl::StatusOr<v1::RunResult> ExportRun(const TrainerPlan& plan, const HostedRun
   result.set_steps(run.recorder().steps());
   result.set_batch_hash(provenance.batch_hash);
   *result.mutable_dictionary() = ToProto(*exported);
-  result.set_tokens_harvested(plan.stream.sequences * plan.stream.sequence_length);
+  result.set_tokens_harvested(provenance.tokens_harvested);
   return result;
 }
 

@@ -2,12 +2,14 @@
 #ifndef SEEDBED_WORKER_TRAINER_RUN_EXPORT_H_
 #define SEEDBED_WORKER_TRAINER_RUN_EXPORT_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "sae/arch/trainable_sae.h"
 #include "seedbed/v1/run.pb.h"
 #include "worker/trainer/hosted_run.h"
+#include "worker/trainer/stream_inputs.h"
 #include "worker/trainer/trainer_plan.h"
 
 namespace seedbed {
@@ -15,8 +17,10 @@ namespace seedbed {
 // What a run's manifest says about it, besides what the run itself knows. Nothing here depends on time, attempt, rank
 // or world size.
 struct RunProvenance {
-  std::string batch_hash;     // 32 hexadecimal digits.
-  std::string tokens_sha256;  // As the token file's sidecar states it.
+  std::string batch_hash;  // 32 hexadecimal digits.
+  StreamIdentity stream;
+  float scale = 1;               // Of normalisation.
+  int64_t tokens_harvested = 0;  // By the gang. Not in the manifest: a cache changes it.
 };
 
 v1::RunMetrics ToProto(const StepMetrics& metrics);

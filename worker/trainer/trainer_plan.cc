@@ -6,7 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
-#include "sae/activations/activation_stream.h"
+#include "sae/activations/stream_check.h"
 #include "worker/trainer/deal.h"
 
 namespace seedbed {
@@ -37,9 +37,6 @@ absl::StatusOr<StreamConfig> MakeStreamConfig(const v1::StreamSpec& spec) {
   if (spec.order() != v1::SEQUENCE_ORDER_SEQUENTIAL && spec.order() != v1::SEQUENCE_ORDER_SHUFFLED) {
     return FieldError("stream.order", absl::StrCat("is ", spec.order(), "; must be sequential or shuffled"));
   }
-  if (spec.tokens_size() != 1) {
-    return FieldError("stream.tokens", absl::StrCat("has ", spec.tokens_size(), " files; must have 1"));
-  }
   StreamConfig config;
   config.sequence_length = spec.sequence_length();
   config.sequences = spec.sequences();
@@ -51,7 +48,12 @@ absl::StatusOr<StreamConfig> MakeStreamConfig(const v1::StreamSpec& spec) {
   config.batch_tokens = spec.batch_tokens();
   config.micro_batch_sequences = spec.micro_batch_sequences();
   config.block_micro_batches = spec.block_micro_batches();
-  RETURN_IF_ERROR(CheckStreamConfig(config));
+  config.exclude_tokens.assign(spec.exclude_tokens().begin(), spec.exclude_tokens().end());
+  if (spec.has_padding_token()) config.padding_token = spec.padding_token();
+  const bool from_folder = !spec.folder_path().empty();
+  if (from_folder || config.excludes_by_token()) config.counted_rows = spec.rows_per_epoch();
+  if (spec.normalize() == v1::NORMALIZATION_MEAN_SQUARE) config.normalize_rows = spec.normalize_rows();
+  RETURN_IF_ERROR(from_folder ? CheckFolderStream(config) : CheckModelStream(config));
   return config;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "common/file.h"
 #include "gtest/gtest.h"
+#include "sae/activations/block_source.h"
 #include "sae/activations/token_mixture.h"
 #include "sae/lm/language_model.h"
 
@@ -98,6 +100,35 @@ class FakeLanguageModel final : public LanguageModel {
   int64_t vocabulary_size_;
   int64_t tokens_seen_ = 0;
 };
+
+// What a stream over `model` and `tokens` is made of. `scratch`: where blocks are kept for later epochs. Everything
+// pointed to outlives the stream.
+inline BlockSourceParts StreamPartsOver(const StreamConfig& config, const TokenMixture& tokens, LanguageModel& model,
+                                        Collectives& group, const std::vector<std::vector<int>>& hosted, int hookpoints,
+                                        const std::string& scratch, std::optional<RowCacheOptions> cache = std::nullopt,
+                                        at::ScalarType dtype = at::kFloat) {
+  BlockStoreOptions store;
+  store.scratch_dir = scratch;
+  store.keep = config.epochs > 1;
+  store.cache = std::move(cache);
+  for (const int hookpoint : hosted[group.rank()]) store.hookpoints.push_back(absl::StrCat("layers.", hookpoint));
+  store.width = model.d_model();
+  store.dtype = dtype;
+  store.blocks = BlockPlan(config).blocks();
+  store.rows = config.rows_per_epoch();
+  BlockSourceParts parts;
+  parts.cached = store.cache.has_value();
+  parts.store = BlockStore::Open(std::move(store)).value();
+  parts.tokens = &tokens;
+  parts.model = [&model] { return &model; };
+  parts.hookpoints = hookpoints;
+  parts.d_model = model.d_model();
+  parts.dtype = dtype;
+  parts.collectives = &group;
+  parts.hosted = hosted;
+  parts.clock = Clock::Real();
+  return parts;
+}
 
 }  // namespace seedbed
 

@@ -6,9 +6,12 @@
 #include <vector>
 
 #include "ATen/TensorOperators.h"
+#include "ATen/ops/addmm.h"
+#include "ATen/ops/allclose.h"
 #include "ATen/ops/equal.h"
 #include "ATen/ops/ones.h"
 #include "ATen/ops/randn.h"
+#include "ATen/ops/relu.h"
 #include "common/file.h"
 #include "common/sha256.h"
 #include "gmock/gmock.h"
@@ -283,6 +286,29 @@ TEST_F(DictionaryFolder, AParentThatCannotHoldItIsNamedAndWhatWasThereStays) {
   EXPECT_FALSE(exported.ok());
   EXPECT_THAT(exported.status().message(), HasSubstr(file));
   EXPECT_THAT(NamesInRoot(), ElementsAre("file"));
+}
+
+// Encodes and decodes rows as TopK with k = n, the relu alone, so that one formula holds.
+at::Tensor Reconstruct(const Dictionary& dictionary, const at::Tensor& x) {
+  const at::Tensor pre = at::addmm(dictionary.encoder_bias, x - dictionary.decoder_bias, dictionary.encoder_weight.t());
+  return at::addmm(dictionary.decoder_bias, at::relu(pre), dictionary.decoder_weight);
+}
+
+TEST(WithoutScaleTest, ReconstructsRowsAsTheyAre) {
+  const Dictionary scaled = MakeDictionary();
+  const float scale = 0.25f;  // A power of two, so that nothing is rounded.
+  const Dictionary raw = WithoutScale(scaled, scale);
+  const at::Tensor x = at::randn({8, 4});
+  EXPECT_TRUE(at::allclose(Reconstruct(raw, x), Reconstruct(scaled, x * scale) / scale, 1e-5, 1e-5));
+  EXPECT_TRUE(at::equal(raw.encoder_weight, scaled.encoder_weight));
+  EXPECT_TRUE(at::equal(raw.decoder_weight, scaled.decoder_weight));
+}
+
+TEST(WithoutScaleTest, AScaleOfOneLeavesEveryByte) {
+  const Dictionary dictionary = MakeDictionary();
+  const Dictionary same = WithoutScale(dictionary, 1);
+  EXPECT_TRUE(at::equal(same.encoder_bias, dictionary.encoder_bias));
+  EXPECT_TRUE(at::equal(same.decoder_bias, dictionary.decoder_bias));
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ constexpr int kMessageFd = 3;
 
 TrainerFixture::TrainerFixture() : root_(JoinPath(testing::TempDir(), "seedbed-trainer-XXXXXX")) {
   EXPECT_NE(mkdtemp(root_.data()), nullptr);
-  for (const char* folder : {"model", "artifacts", "scratch-0", "scratch-1", "scratch-2"}) {
+  for (const char* folder : {"model", "artifacts", "scratch-0", "scratch-1", "scratch-2", "scratch-3"}) {
     EXPECT_TRUE(MakeFolders(Path(folder)).ok());
   }
   WriteSmallModel(Path("model"));
@@ -43,7 +43,7 @@ v1::TrainerSpec TrainerFixture::Spec() const {
   stream->set_model_path(Path("model"));
   stream->add_tokens()->set_path(Path("tokens.bin"));
   stream->set_sequence_length(kSequenceLength);
-  stream->set_sequences(kSequences - 5);
+  SetSequences(spec, kSequences - 5);
   stream->set_order(v1::SEQUENCE_ORDER_SHUFFLED);
   stream->set_seed(3);
   stream->set_exclude_first(1);
@@ -78,6 +78,12 @@ std::map<std::string, std::string> TrainerFixture::ExportOf(const v1::TrainerSpe
   return files;
 }
 
+void SetSequences(v1::TrainerSpec& spec, int64_t sequences) {
+  v1::StreamSpec* stream = spec.mutable_gang()->mutable_stream();
+  stream->set_sequences(sequences);
+  stream->mutable_tokens(0)->set_sequences(sequences);
+}
+
 void AddRun(v1::TrainerSpec& spec, const std::string& run_id, const std::string& hookpoint, uint64_t seed) {
   v1::RunAssignment* run = spec.mutable_gang()->add_runs();
   run->set_run_id(run_id);
@@ -98,11 +104,12 @@ void WriteSpec(const v1::TrainerSpec& spec, const std::string& path) {
   std::ofstream(path, std::ios::binary) << spec.SerializeAsString();
 }
 
-RankProcess::RankProcess(const std::string& spec_path, const std::string& log_path) : log_path_(log_path) {
+RankProcess::RankProcess(const std::string& task, const std::string& task_path, const std::string& log_path)
+    : log_path_(log_path) {
   Pipe input = MakePipe().value();
   Pipe messages = MakePipe().value();
   SpawnOptions options;
-  options.argv = {JoinPath(SEEDBED_BIN_DIR, "seedbed-trainer"), "--spec", spec_path, "--message-fd",
+  options.argv = {JoinPath(SEEDBED_BIN_DIR, "seedbed-trainer"), task, task_path, "--message-fd",
                   absl::StrCat(kMessageFd)};
   options.fds = {{input.read_end.get(), STDIN_FILENO}, {messages.write_end.get(), kMessageFd}};
   options.stderr_path = log_path;

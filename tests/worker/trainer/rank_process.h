@@ -42,14 +42,18 @@ class TrainerFixture {
 // As a worker writes it for a rank.
 void WriteSpec(const v1::TrainerSpec& spec, const std::string& path);
 
+// Of the stream and of its one token file.
+void SetSequences(v1::TrainerSpec& spec, int64_t sequences);
+
 // A TopK SAE that suits the fixture.
 void AddRun(v1::TrainerSpec& spec, const std::string& run_id, const std::string& hookpoint, uint64_t seed);
 
 // Started with a pipe as standard input, which the fixture holds, and one for messages. Killed when destroyed.
 class RankProcess {
  public:
-  // `log_path`: where the rank's standard error goes.
-  RankProcess(const std::string& spec_path, const std::string& log_path);
+  // `task`: "--spec" or "--inspect", with the file `task_path`. `log_path`: where its standard error goes.
+  RankProcess(const std::string& task, const std::string& task_path, const std::string& log_path);
+  RankProcess(const std::string& spec_path, const std::string& log_path) : RankProcess("--spec", spec_path, log_path) {}
 
   // Reads messages until one satisfies `wanted`; nullopt at the end of the pipe, or after `patience` (and a failure of
   // the test).

@@ -73,7 +73,7 @@ TEST_F(TrainerFailuresTest, MissingTokenFile) {
 }
 
 TEST_F(TrainerFailuresTest, ShortTokenFile) {
-  stream()->set_sequences(TrainerFixture::kSequences + 1);
+  SetSequences(spec_, TrainerFixture::kSequences + 1);
   ExpectUserError(AllOf(HasSubstr("tokens.bin"), HasSubstr("has 805 tokens, 50 sequences of 16; 51 are needed")));
 }
 
@@ -122,10 +122,10 @@ TEST_F(TrainerFailuresTest, ExportThatCannotBeWrittenIsOfTheDisk) {
 }
 
 TEST_F(TrainerFailuresTest, FullScratchDiskIsOfTheDisk) {
-  ASSERT_EQ(symlink("/dev/full", fixture_.Path("scratch-0/hookpoint-0.f32").c_str()), 0);
+  ASSERT_EQ(symlink("/dev/full", fixture_.Path("scratch-0/layers.1.f32").c_str()), 0);
   const v1::Failure failure = FailureOfRank();
   EXPECT_EQ(failure.kind(), v1::FAILURE_KIND_IO) << failure.message();
-  EXPECT_THAT(failure.message(), HasSubstr("hookpoint-0.f32"));
+  EXPECT_THAT(failure.message(), HasSubstr("layers.1.f32"));
 }
 
 TEST_F(TrainerFailuresTest, MissingScratchFolderIsOfTheDisk) {
@@ -204,7 +204,7 @@ TEST_F(TrainerFailuresTest, PeerThatNeverComesIsAnErrorAndNotAHang) {
 TEST_F(TrainerFailuresTest, PeerThatDiesIsAnErrorAndNotAHang) {
   constexpr int64_t kManySequences = 200'000;
   WriteTokens(fixture_.Path("tokens.bin"), SmallModelTokens(kManySequences * TrainerFixture::kSequenceLength));
-  stream()->set_sequences(kManySequences);
+  SetSequences(spec_, kManySequences);
   stream()->set_epochs(1);
   RankProcess first = Start(fixture_.SpecOfRank(spec_, 0, 2));
   const auto ready = first.WaitFor([](const v1::RankMessage& m) { return m.has_rendezvous_ready(); });
@@ -216,7 +216,9 @@ TEST_F(TrainerFailuresTest, PeerThatDiesIsAnErrorAndNotAHang) {
   second.Signal(SIGKILL);
   EXPECT_EQ(first.Finish().exit_code, 1);
   EXPECT_EQ(first.failure().kind(), v1::FAILURE_KIND_RANK_DIED);
-  EXPECT_THAT(first.failure().message(), HasSubstr("lost contact with another rank: rank 0: all-to-all"));
+  EXPECT_THAT(first.failure().message(), HasSubstr("lost contact with another rank: rank 0: step "));
+  EXPECT_THAT(first.failure().message(), HasSubstr(": all-to-all: "));
+  EXPECT_THAT(first.failure().message(), HasSubstr("waiting for rank 1 (127.0.0.1, "));
 }
 
 }  // namespace

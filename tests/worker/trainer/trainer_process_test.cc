@@ -6,6 +6,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/worker/trainer/rank_process.h"
+#include "tests/worker/trainer/small_model.h"
 
 namespace seedbed {
 namespace {
@@ -55,7 +56,7 @@ TEST(TrainerProcessTest, ThreeSeedsGiveThreeExportsOfTheSameBatches) {
   EXPECT_THAT(weights, SizeIs(3));
 }
 
-TEST(TrainerProcessTest, OneTwoAndThreeRanksGiveTheSameBytes) {
+TEST(TrainerProcessTest, OneToFourRanksGiveTheSameBytes) {
   TrainerFixture fixture;
   v1::TrainerSpec alone = fixture.Spec();
   for (const uint64_t seed : {0, 1}) {
@@ -64,7 +65,7 @@ TEST(TrainerProcessTest, OneTwoAndThreeRanksGiveTheSameBytes) {
   }
   const auto ended_alone = TrainInto(fixture, alone, 1);
   ASSERT_THAT(ended_alone, SizeIs(4));
-  for (const int world_size : {2, 3}) {
+  for (const int world_size : {2, 3, 4}) {
     v1::TrainerSpec together = alone;
     together.set_artifact_root(fixture.Path(absl::StrCat("artifacts-", world_size)));
     ASSERT_EQ(mkdir(together.artifact_root().c_str(), 0755), 0);
@@ -83,7 +84,7 @@ TEST(TrainerProcessTest, OneTwoAndThreeRanksGiveTheSameBytes) {
 TEST(TrainerProcessTest, ASeedsResultDoesNotDependOnItsCompany) {
   TrainerFixture fixture;
   v1::TrainerSpec company = fixture.Spec();
-  for (const uint64_t seed : {0, 1}) AddRun(company, absl::StrCat("run-", seed), "layers.1", seed);
+  for (const uint64_t seed : {0, 1, 2, 3, 4}) AddRun(company, absl::StrCat("run-", seed), "layers.1", seed);
   AddRun(company, "other", "layers.0.attn", 5);
   TrainInto(fixture, company, 1);
   v1::TrainerSpec alone = fixture.Spec();
@@ -153,6 +154,61 @@ TEST(TrainerProcessTest, ManifestStatesTheFactsAndNothingOfTheAttempt) {
   EXPECT_EQ(facts.at("metrics").at("fvu"), ended.at("run").result().metrics().fvu());
   EXPECT_THAT(files.at("manifest.json"), Not(HasSubstr("attempt")));
   EXPECT_THAT(files.at("training.csv"), HasSubstr("\n21,"));
+}
+
+// The weights of a dictionary trained with the stream changed by `change`, in an artifact root of its own.
+std::string WeightsWith(const TrainerFixture& fixture, const std::string& root,
+                        const std::function<void(v1::TrainerSpec&)>& change) {
+  v1::TrainerSpec spec = fixture.Spec();
+  spec.set_artifact_root(fixture.Path(root));
+  EXPECT_EQ(mkdir(spec.artifact_root().c_str(), 0755), 0);
+  AddRun(spec, "run", "layers.1", 3);
+  change(spec);
+  TrainInto(fixture, spec, 1);
+  return fixture.ExportOf(spec, "run")["sae.safetensors"];
+}
+
+TEST(TrainerProcessTest, ACacheChangesNoByteAndSavesTheHarvest) {
+  TrainerFixture fixture;
+  const std::string live = WeightsWith(fixture, "live", [](v1::TrainerSpec&) {});
+  const auto with_cache = [&](v1::TrainerSpec& spec) {
+    spec.mutable_gang()->mutable_cache()->set_dir(fixture.Path("cache"));
+    spec.mutable_gang()->mutable_cache()->set_max_bytes(1 << 30);
+  };
+  EXPECT_EQ(WeightsWith(fixture, "filling", with_cache), live);
+  v1::TrainerSpec spec = fixture.Spec();
+  with_cache(spec);
+  AddRun(spec, "run", "layers.1", 3);
+  const auto ended = TrainInto(fixture, spec, 2);
+  EXPECT_EQ(ended.at("run").result().tokens_harvested(), 0);
+  EXPECT_EQ(fixture.ExportOf(spec, "run").at("sae.safetensors"), live);
+}
+
+TEST(TrainerProcessTest, ACacheOfAnotherModelIsNotUsed) {
+  TrainerFixture fixture;
+  v1::TrainerSpec spec = fixture.Spec();
+  spec.mutable_gang()->mutable_cache()->set_dir(fixture.Path("cache"));
+  spec.mutable_gang()->mutable_cache()->set_max_bytes(1 << 30);
+  AddRun(spec, "run", "layers.0", 3);
+  TrainInto(fixture, spec, 1);
+  OverflowTensor(fixture.Path("model"), "model.layers.2.mlp.down_proj.weight");  // Not of what is harvested.
+  spec.mutable_gang()->set_attempt(2);
+  const auto ended = TrainInto(fixture, spec, 1);
+  EXPECT_EQ(ended.at("run").result().tokens_harvested(), 45 * 16);
+}
+
+// Whoever reads the export need not know that training saw scaled rows: the scale is folded into it.
+TEST(TrainerProcessTest, NormalizedTrainingExportsADictionaryOfRowsAsTheyAre) {
+  TrainerFixture fixture;
+  v1::TrainerSpec spec = fixture.Spec();
+  spec.mutable_gang()->mutable_stream()->set_normalize(v1::NORMALIZATION_MEAN_SQUARE);
+  spec.mutable_gang()->mutable_stream()->set_normalize_rows(200);
+  AddRun(spec, "run", "layers.1", 3);
+  const auto ended = TrainInto(fixture, spec, 1);
+  const auto facts = nlohmann::json::parse(fixture.ExportOf(spec, "run").at("manifest.json")).at("facts");
+  EXPECT_GT(facts.at("stream").at("scale").get<double>(), 0);
+  EXPECT_NE(facts.at("stream").at("scale").get<double>(), 1);
+  EXPECT_LT(ended.at("run").result().metrics().fvu(), 1);
 }
 
 }  // namespace

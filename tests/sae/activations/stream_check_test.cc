@@ -1,11 +1,14 @@
 // What a user or a disk can get wrong.
+#include "sae/activations/stream_check.h"
+
 #include <unistd.h>
 
 #include <fstream>
 
+#include "common/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "sae/activations/activation_stream.h"
+#include "sae/activations/model_stream.h"
 #include "tests/sae/activations/stream_fixtures.h"
 
 namespace seedbed {
@@ -25,16 +28,13 @@ class StreamErrorsTest : public ::testing::Test {
     config_.block_micro_batches = 2;
   }
 
+  absl::Status Check(const TokenMixture& tokens) const {
+    RETURN_IF_ERROR(CheckModelStream(config_));
+    return CheckTokens(config_, tokens, model_.vocabulary_size(), /*context_length=*/0);
+  }
+
   absl::StatusOr<std::unique_ptr<ActivationStream>> Create(const TokenMixture& tokens) {
-    StreamParts parts;
-    parts.tokens = &tokens;
-    parts.model = &model_;
-    parts.hookpoints = 1;
-    parts.collectives = group_.get();
-    parts.hosted = {{0}};
-    parts.scratch_dir = folder_.path();
-    parts.clock = Clock::Real();
-    return ActivationStream::Create(config_, parts);
+    return ModelStream::Create(config_, StreamPartsOver(config_, tokens, model_, *group_, {{0}}, 1, folder_.path()));
   }
 
   TokenMixture Tokens(int64_t vocabulary_size) {
@@ -60,7 +60,7 @@ class StreamErrorsTest : public ::testing::Test {
 TEST_F(StreamErrorsTest, TokensOfOtherSequencesThanTheConfigsAreRefused) {
   const TokenMixture tokens = Tokens(1000);
   config_.sequences = 9;
-  const absl::Status status = Create(tokens).status();
+  const absl::Status status = Check(tokens);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("stream.sequences is 9 of 6 tokens; its files give 10 of 6"));
 }
@@ -69,12 +69,12 @@ TEST_F(StreamErrorsTest, ExcludedIdBeyondTheVocabularyIsNamed) {
   const TokenMixture tokens = Tokens(1000);
   config_.exclude_tokens = {1000};
   config_.counted_rows = 50;
-  EXPECT_THAT(std::string(Create(tokens).status().message()), HasSubstr("stream.exclude_tokens[0] is 1000"));
+  EXPECT_THAT(std::string(Check(tokens).message()), HasSubstr("stream.exclude_tokens[0] is 1000"));
 }
 
 TEST_F(StreamErrorsTest, VocabularyLargerThanTheModelsNamesBoth) {
   const TokenMixture tokens = Tokens(1001);
-  const absl::Status status = Create(tokens).status();
+  const absl::Status status = Check(tokens);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(tokens.paths()[0]), HasSubstr("1001"), HasSubstr("1000")));
 }
@@ -93,7 +93,7 @@ TEST_F(StreamErrorsTest, FieldsOutOfRangeAreNamed) {
   const auto message_with = [&](auto change) {
     const StreamConfig good = config_;
     change(config_);
-    const absl::Status status = Create(tokens).status();
+    const absl::Status status = Check(tokens);
     config_ = good;
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     return std::string(status.message());
@@ -105,12 +105,13 @@ TEST_F(StreamErrorsTest, FieldsOutOfRangeAreNamed) {
   EXPECT_THAT(message_with([](StreamConfig& c) { c.epochs = 0; }), HasSubstr("epochs is 0"));
   EXPECT_THAT(message_with([](StreamConfig& c) { c.micro_batch_sequences = 0; }), HasSubstr("micro_batch_sequences"));
   EXPECT_THAT(message_with([](StreamConfig& c) { c.sequences = -1; }), HasSubstr("sequences is -1"));
+  EXPECT_THAT(message_with([](StreamConfig& c) { c.normalize_rows = 51; }), HasSubstr("normalize_rows is 51"));
 }
 
 TEST_F(StreamErrorsTest, FullScratchDiskNamesTheSpool) {
   config_.epochs = 2;
   const TokenMixture tokens = Tokens(1000);
-  const std::string spool = folder_.File("hookpoint-0.f32");
+  const std::string spool = folder_.File("layers.0.f32");
   ASSERT_EQ(symlink("/dev/full", spool.c_str()), 0);
   auto stream = Create(tokens);
   ASSERT_TRUE(stream.ok()) << stream.status();
@@ -119,20 +120,24 @@ TEST_F(StreamErrorsTest, FullScratchDiskNamesTheSpool) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(spool));
 }
 
-TEST_F(StreamErrorsTest, MissingScratchFolderNamesTheSpool) {
-  config_.epochs = 2;
-  const TokenMixture tokens = Tokens(1000);
-  StreamParts parts;
-  parts.tokens = &tokens;
-  parts.model = &model_;
-  parts.hookpoints = 1;
-  parts.collectives = group_.get();
-  parts.hosted = {{0}};
-  parts.scratch_dir = "/nonexistent";
-  parts.clock = Clock::Real();
-  const absl::Status status = ActivationStream::Create(config_, parts).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("/nonexistent/hookpoint-0.f32"));
+TEST_F(StreamErrorsTest, SequencesLongerThanTheContextAreRefused) {
+  const absl::Status status = CheckContext(/*sequence_length=*/6, /*context_length=*/5);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("is 6; must be at most the language model's context of 5"));
+  EXPECT_TRUE(CheckContext(6, 6).ok());
+  EXPECT_TRUE(CheckContext(6, 0).ok());
+}
+
+TEST_F(StreamErrorsTest, FolderStreamsNeedRowsAndBatches) {
+  StreamConfig config;
+  config.batch_tokens = 4;
+  EXPECT_THAT(std::string(CheckFolderStream(config).message()), HasSubstr("rows_per_epoch is 0"));
+  config.counted_rows = 3;
+  EXPECT_THAT(std::string(CheckFolderStream(config).message()), HasSubstr("have only 3 rows"));
+  config.epochs = 2;
+  EXPECT_TRUE(CheckFolderStream(config).ok());
+  config.normalize_rows = 4;
+  EXPECT_THAT(std::string(CheckFolderStream(config).message()), HasSubstr("normalize_rows is 4; must be at most"));
 }
 
 }  // namespace

@@ -1,16 +1,22 @@
 // The stream against its definition, and the same stream on every number of ranks.
-#include "sae/activations/activation_stream.h"
+#include "sae/activations/model_stream.h"
+
+#include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <numeric>
 
+#include "ATen/TensorOperators.h"
 #include "ATen/ops/equal.h"
 #include "common/random.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "sae/activations/block_shard.h"
 #include "sae/activations/stream_seeds.h"
+#include "tests/sae/activations/row_fixtures.h"
 #include "tests/sae/activations/stream_fixtures.h"
 #include "tests/sae/collectives/rank_threads.h"
 
@@ -27,6 +33,7 @@ struct RankResult {
   int64_t steps = 0;
   bool harvested = false;
   int64_t gang_tokens_harvested = 0;
+  float scale = 0;  // Of a hookpoint that is hosted here.
   StreamCounters counters;
 };
 
@@ -55,15 +62,8 @@ class StreamTest : public ::testing::Test {
     EXPECT_TRUE(tokens.ok()) << tokens.status();
     FakeLanguageModel model(hookpoints);
     TemporaryFolder scratch;
-    StreamParts parts;
-    parts.tokens = &*tokens;
-    parts.model = &model;
-    parts.hookpoints = hookpoints;
-    parts.collectives = &group;
-    parts.hosted = hosted;
-    parts.scratch_dir = scratch.path();
-    parts.clock = Clock::Real();
-    auto stream = ActivationStream::Create(config_, parts);
+    auto stream = ModelStream::Create(
+        config_, StreamPartsOver(config_, *tokens, model, group, hosted, hookpoints, scratch.path(), cache_, dtype_));
     EXPECT_TRUE(stream.ok()) << stream.status();
     Batch batch;
     while (true) {
@@ -78,7 +78,10 @@ class StreamTest : public ::testing::Test {
     }
     result.harvested = (*stream)->harvested();
     result.gang_tokens_harvested = (*stream)->gang_tokens_harvested();
-    for (const int h : hosted[group.rank()]) result.hashes[h] = (*stream)->hash(h).ToString();
+    for (const int h : hosted[group.rank()]) {
+      result.hashes[h] = (*stream)->hash(h).ToString();
+      result.scale = (*stream)->scale(h);
+    }
     result.counters = (*stream)->counters();
     EXPECT_EQ(result.counters.tokens_harvested, model.tokens_seen());
     return result;
@@ -171,6 +174,8 @@ class StreamTest : public ::testing::Test {
   TemporaryFolder folder_;
   std::string tokens_path_;
   StreamConfig config_;
+  std::optional<RowCacheOptions> cache_;
+  at::ScalarType dtype_ = at::kFloat;
 };
 
 TEST_F(StreamTest, IsWhatItsDefinitionSays) {
@@ -234,14 +239,7 @@ TEST_F(StreamTest, BatchesAreAlignedAndTheirBuffersAreUsedAgain) {
   const absl::StatusOr<TokenMixture> tokens = OpenTokens();
   FakeLanguageModel model(1);
   const std::unique_ptr<Collectives> group = MakeLocalCollectives();
-  StreamParts parts;
-  parts.tokens = &*tokens;
-  parts.model = &model;
-  parts.hookpoints = 1;
-  parts.collectives = group.get();
-  parts.hosted = {{0}};
-  parts.clock = Clock::Real();
-  auto stream = ActivationStream::Create(config_, parts);
+  auto stream = ModelStream::Create(config_, StreamPartsOver(config_, *tokens, model, *group, {{0}}, 1, ""));
   ASSERT_TRUE(stream.ok()) << stream.status();
   Batch batch;
   const void* address = nullptr;
@@ -305,7 +303,7 @@ TEST_F(StreamTest, BlocksThatNoFullBatchNeedsAreNotHarvested) {
   config_.batch_tokens = 50;
   const RankResult alone = RunAlone();
   EXPECT_EQ(alone.steps, 1);
-  EXPECT_FALSE(alone.harvested);
+  EXPECT_EQ(alone.counters.tokens_harvested, 20 * kLength);
   const Hosting hosted = {{}, {0}};
   ExpectSameAs(alone, RunTogether(1, hosted), hosted);
 }
@@ -324,15 +322,9 @@ TEST_F(StreamTest, ProgressGoesUpToAllTokens) {
   const std::unique_ptr<Collectives> group = MakeLocalCollectives();
   ActivationStream* running = nullptr;
   std::vector<int64_t> progress;
-  StreamParts parts;
-  parts.tokens = &*tokens;
-  parts.model = &model;
-  parts.hookpoints = 1;
-  parts.collectives = group.get();
-  parts.hosted = {{0}};
-  parts.clock = Clock::Real();
+  BlockSourceParts parts = StreamPartsOver(config_, *tokens, model, *group, {{0}}, 1, "");
   parts.on_micro_batch = [&] { progress.push_back(running->gang_tokens_harvested()); };
-  auto stream = ActivationStream::Create(config_, parts);
+  auto stream = ModelStream::Create(config_, std::move(parts));
   running = stream->get();
   Batch batch;
   while (*(*stream)->Next(&batch)) {
@@ -341,6 +333,164 @@ TEST_F(StreamTest, ProgressGoesUpToAllTokens) {
   EXPECT_TRUE(std::is_sorted(progress.begin(), progress.end()));
   EXPECT_EQ(progress.front(), 2 * kLength);
   EXPECT_EQ(progress.back(), running->tokens_to_harvest());
+}
+
+// A stream's cache in a folder of the test's, with room for everything.
+class CachedStreamTest : public StreamTest {
+ protected:
+  CachedStreamTest() {
+    cache_.emplace();
+    cache_->dir = folder_.File("cache");
+    cache_->max_bytes = int64_t{1} << 30;
+    cache_->key = std::string(64, 'a');
+    cache_->facts = "{}";
+  }
+
+  std::string ShardOf(int hookpoint, int block) const {
+    return JoinPath(JoinPath(JoinPath(cache_->dir, cache_->key), absl::StrCat("layers.", hookpoint)),
+                    BlockShardName(block));
+  }
+};
+
+TEST_F(CachedStreamTest, GivesTheBatchesOfALiveStreamAndHarvestsNothing) {
+  for (const int64_t epochs : {1, 3}) {
+    config_.epochs = epochs;
+    cache_->key = std::string(64, epochs == 1 ? 'a' : 'b');
+    const std::optional<RowCacheOptions> cache = cache_;
+    cache_.reset();
+    const RankResult live = RunAlone(2);
+    cache_ = cache;
+    for (const bool filled : {false, true}) {
+      const RankResult cached = RunAlone(2);
+      EXPECT_EQ(cached.hashes, live.hashes);
+      EXPECT_EQ(TokensIn(cached.batches.at(1)), TokensIn(live.batches.at(1)));
+      EXPECT_EQ(cached.counters.tokens_harvested, filled ? 0 : config_.sequences * kLength);
+      EXPECT_EQ(cached.counters.rows_from_cache, filled ? config_.rows_per_epoch() : 0);
+      EXPECT_TRUE(cached.harvested);
+    }
+  }
+}
+
+TEST_F(CachedStreamTest, OtherMixingBatchesAndEpochsReadTheSameRows) {
+  RunAlone();
+  config_.shuffle_rows = 5;
+  config_.batch_tokens = 11;
+  config_.epochs = 2;
+  const RankResult cached = RunAlone();
+  EXPECT_EQ(cached.counters.tokens_harvested, 0);
+  EXPECT_EQ(TokensIn(cached.batches.at(0)), BatchTokens());
+}
+
+TEST_F(CachedStreamTest, HarvestsABlockThatIsDamagedAgainAndNoOther) {
+  const RankResult first = RunAlone();
+  DamageByte(ShardOf(0, 1), 3);
+  const RankResult second = RunAlone();
+  EXPECT_EQ(second.hashes, first.hashes);
+  EXPECT_EQ(second.counters.cache_shards_refused, 1);
+  EXPECT_EQ(second.counters.tokens_harvested, 10 * kLength);
+  EXPECT_EQ(RunAlone().counters.tokens_harvested, 0);
+}
+
+TEST_F(CachedStreamTest, ARankWithoutABlockHasAllOfThemHarvestIt) {
+  const RankResult alone = RunAlone(2);
+  ASSERT_EQ(unlink(ShardOf(1, 0).c_str()), 0);
+  const Hosting hosted = {{0}, {1}, {}};
+  const std::vector<RankResult> together = RunTogether(2, hosted);
+  int64_t harvested = 0;
+  for (size_t rank = 0; rank < hosted.size(); ++rank) {
+    harvested += together[rank].counters.tokens_harvested;
+    for (const int h : hosted[rank]) EXPECT_EQ(together[rank].hashes.at(h), alone.hashes.at(h));
+  }
+  EXPECT_EQ(harvested, 10 * kLength);
+}
+
+TEST_F(StreamTest, LeavesOutExcludedTokensOnEveryNumberOfRanks) {
+  config_.shuffled = false;
+  config_.shuffle_rows = 1;
+  config_.batch_tokens = 1;
+  config_.exclude_tokens = {3, 14, 15, 77};
+  std::vector<int64_t> expected;
+  for (const int64_t token : HarvestedTokens()) {
+    if (!std::binary_search(config_.exclude_tokens.begin(), config_.exclude_tokens.end(), token)) {
+      expected.push_back(token);
+    }
+  }
+  config_.counted_rows = static_cast<int64_t>(expected.size());
+  const RankResult alone = RunAlone();
+  EXPECT_EQ(TokensIn(alone.batches.at(0)), expected);
+  const Hosting hosted = {{0}, {}, {0}};
+  ExpectSameAs(alone, RunTogether(1, hosted), hosted);
+}
+
+TEST_F(StreamTest, RowsThatWereCountedOtherwiseAreAnError) {
+  config_.exclude_tokens = {3};
+  for (const int64_t wrong : {-1, +1}) {
+    config_.counted_rows = config_.sequences * (kLength - config_.exclude_first) - 1 + wrong;
+    config_.shuffle_rows = 1;
+    const absl::StatusOr<TokenMixture> tokens = OpenTokens();
+    FakeLanguageModel model(1);
+    const auto group = MakeLocalCollectives();
+    const auto stream = ModelStream::Create(config_, StreamPartsOver(config_, *tokens, model, *group, {{0}}, 1, ""));
+    absl::StatusOr<bool> more = true;
+    Batch batch;
+    while (more.ok() && *more) more = (*stream)->Next(&batch);
+    EXPECT_EQ(more.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(more.status().message()), testing::HasSubstr(tokens_path_));
+  }
+}
+
+TEST_F(StreamTest, SixteenBitRowsAreRoundedOnceWhateverTheRanks) {
+  for (const at::ScalarType dtype : {at::kBFloat16, at::kHalf}) {
+    dtype_ = at::kFloat;
+    config_.epochs = 2;
+    const RankResult wide = RunAlone();
+    dtype_ = dtype;
+    const RankResult narrow = RunAlone();
+    for (size_t t = 0; t < wide.batches.at(0).size(); ++t) {
+      EXPECT_TRUE(at::equal(narrow.batches.at(0)[t], wide.batches.at(0)[t].to(dtype).to(at::kFloat)));
+    }
+    const Hosting hosted = {{0}, {0}};
+    ExpectSameAs(narrow, RunTogether(1, hosted), hosted);
+  }
+}
+
+TEST_F(StreamTest, NormalizesByTheFirstRowsOnEveryNumberOfRanks) {
+  for (const int64_t epochs : {1, 2}) {
+    config_.epochs = epochs;
+    config_.normalize_rows = 0;
+    const RankResult raw = RunAlone();
+    config_.normalize_rows = 9;
+    const RankResult scaled = RunAlone();
+    double energy = 0;  // Of the activations of the first nine rows: [i, sequences in the call, i / 2, 0].
+    const std::vector<int64_t> tokens = HarvestedTokens();
+    for (int i = 0; i < 9; ++i) energy += 1.25 * static_cast<double>(tokens[i] * tokens[i]) + 4;
+    const double scale = std::sqrt(FakeLanguageModel::kWidth / (energy / 9));
+    EXPECT_NEAR(scaled.scale, scale, 1e-6 * scale);
+    for (size_t t = 0; t < raw.batches.at(0).size(); ++t) {
+      EXPECT_TRUE(at::equal(scaled.batches.at(0)[t], raw.batches.at(0)[t] * scaled.scale)) << t;
+    }
+    const Hosting hosted = {{}, {0}, {0}};
+    ExpectSameAs(scaled, RunTogether(1, hosted), hosted);
+  }
+}
+
+TEST_F(StreamTest, MixesFilesInTheirProportions) {
+  const std::string other =
+      WriteTokens(folder_, "other.bin", std::vector<uint32_t>(10 * kLength, 1'000'000), int64_t{1} << 20);
+  const TokenMixture tokens = TokenMixture::Open({{tokens_path_, 15}, {other, 5}}, kLength).value();
+  config_.sequences = 20;
+  config_.shuffle_rows = 1;
+  config_.batch_tokens = kLength - config_.exclude_first;  // A sequence.
+  FakeLanguageModel model(1);
+  const auto group = MakeLocalCollectives();
+  const auto stream = ModelStream::Create(config_, StreamPartsOver(config_, tokens, model, *group, {{0}}, 1, ""));
+  Batch batch;
+  std::vector<bool> is_other;
+  while (*(*stream)->Next(&batch)) is_other.push_back(batch.activations[0][0][0].item<float>() == 1'000'000);
+  ASSERT_EQ(is_other.size(), 20);
+  for (int first = 0; first < 20; first += 4) {
+    EXPECT_EQ(std::count(is_other.begin() + first, is_other.begin() + first + 4, true), 1) << first;
+  }
 }
 
 }  // namespace

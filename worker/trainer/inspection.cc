@@ -1,0 +1,191 @@
+#include "worker/trainer/inspection.h"
+
+#include <algorithm>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/file.h"
+#include "common/mixture.h"
+#include "common/status.h"
+#include "sae/activations/exclusion.h"
+#include "sae/activations/kept_rows.h"
+#include "sae/activations/row_folder.h"
+#include "sae/activations/stream_check.h"
+#include "sae/activations/token_mixture.h"
+#include "sae/lm/model_inspection.h"
+#include "worker/trainer/failure.h"
+#include "worker/trainer/folder_inputs.h"
+
+namespace seedbed {
+namespace {
+
+// One sweep under inspection. Each method adds what it finds wrong and leaves alone what depends on it.
+class Inspector {
+ public:
+  Inspector(const v1::SweepSpec& spec, v1::InspectionResult* result) : spec_(spec), result_(*result) {}
+
+  void Run() {
+    InspectLanguageModel();
+    if (spec_.activations().source() == v1::ACTIVATION_SOURCE_FOLDER) {
+      InspectFolder();
+    } else {
+      InspectTokens();
+    }
+  }
+
+ private:
+  // False, and a violation, for an error.
+  bool Check(const std::string& field, const absl::Status& status) {
+    if (status.ok()) return true;
+    v1::InspectionViolation* violation = result_.add_violations();
+    violation->set_field(field);
+    violation->set_description(std::string(status.message()));
+    return false;
+  }
+
+  void InspectLanguageModel();
+  void InspectTokens();
+  // The token files by themselves; false where one of them can't be used.
+  bool InspectTokenFiles();
+  // Rows from a folder need no model; then there is nothing that a pattern could mean.
+  bool NameHookpointsWithoutModel();
+  void InspectFolder();
+  StreamConfig MakeStreamConfig() const;
+
+  const v1::SweepSpec& spec_;
+  v1::InspectionResult& result_;
+  std::optional<ModelFacts> model_;
+};
+
+void Inspector::InspectLanguageModel() {
+  if (spec_.model().path().empty()) return;
+  absl::StatusOr<ModelFacts> facts = InspectModel(spec_.model().path());
+  if (!Check("model.path", facts.status())) return;
+  model_ = *std::move(facts);
+  result_.set_d_model(model_->d_model);
+  const std::vector<std::string> names(spec_.sae().hookpoints().begin(), spec_.sae().hookpoints().end());
+  const absl::StatusOr<std::vector<Hookpoint>> hookpoints = ResolveHookpoints(*model_, names);
+  if (!Check("sae.hookpoints", hookpoints.status())) return;
+  for (const Hookpoint& hookpoint : *hookpoints) result_.add_hookpoints(hookpoint.ToString());
+}
+
+bool Inspector::InspectTokenFiles() {
+  bool usable = true;
+  for (int i = 0; i < spec_.data().tokens_size(); ++i) {
+    const std::string field = absl::StrCat("data.tokens[", i, "].path");
+    const absl::StatusOr<TokenFile> file = TokenFile::Open(spec_.data().tokens(i).path());
+    usable = Check(field, file.status()) && usable;
+    if (file.ok() && model_.has_value())
+      usable = Check(field, CheckVocabulary(*file, model_->vocabulary_size)) && usable;
+  }
+  return usable;
+}
+
+StreamConfig Inspector::MakeStreamConfig() const {
+  StreamConfig config;
+  config.sequence_length = spec_.data().sequence_length();
+  config.sequences = spec_.data().max_tokens() / config.sequence_length;
+  config.shuffled = spec_.data().order() == v1::SEQUENCE_ORDER_SHUFFLED;
+  config.seed = spec_.data().seed();
+  config.exclude_first = spec_.activations().exclude_first();
+  config.exclude_tokens.assign(spec_.activations().exclude_tokens().begin(),
+                               spec_.activations().exclude_tokens().end());
+  std::sort(config.exclude_tokens.begin(), config.exclude_tokens.end());
+  if (spec_.data().has_padding_token()) config.padding_token = spec_.data().padding_token();
+  return config;
+}
+
+void Inspector::InspectTokens() {
+  if (model_.has_value()) {
+    Check("data.sequence_length", CheckContext(spec_.data().sequence_length(), model_->context_length));
+  }
+  if (!InspectTokenFiles()) return;
+  const StreamConfig config = MakeStreamConfig();
+  std::vector<double> weights;
+  for (const v1::TokenFileSpec& file : spec_.data().tokens()) weights.push_back(file.weight());
+  const std::vector<int64_t> shares = DivideSequences(config.sequences, weights);
+  std::vector<MixtureFile> files;
+  for (int i = 0; i < spec_.data().tokens_size(); ++i) files.push_back({spec_.data().tokens(i).path(), shares[i]});
+  const absl::StatusOr<TokenMixture> tokens = TokenMixture::Open(files, config.sequence_length);
+  if (!Check(absl::IsOutOfRange(tokens.status()) ? "data.max_tokens" : "data.tokens", tokens.status())) return;
+  if (!Check("activations.exclude_tokens", CheckExclusion(config, *tokens))) return;
+  const absl::StatusOr<int64_t> rows =
+      CountKeptRows(config, *tokens, static_cast<int>(std::thread::hardware_concurrency()));
+  if (!Check("data.tokens", rows.status())) return;
+  if (*rows == 0) {
+    Check("activations.exclude_tokens", absl::InvalidArgumentError("leaves no row of the stream"));
+    return;
+  }
+  result_.set_rows_per_epoch(*rows);
+}
+
+bool Inspector::NameHookpointsWithoutModel() {
+  for (const std::string& name : spec_.sae().hookpoints()) {
+    const absl::StatusOr<Hookpoint> hookpoint = ParseHookpoint(name);
+    if (!Check("sae.hookpoints", hookpoint.status())) return false;
+    result_.add_hookpoints(hookpoint->ToString());
+  }
+  return true;
+}
+
+void Inspector::InspectFolder() {
+  if (spec_.model().path().empty() && !NameHookpointsWithoutModel()) return;
+  const std::vector<std::string> names(result_.hookpoints().begin(), result_.hookpoints().end());
+  const std::optional<int64_t> width = model_.has_value() ? std::optional<int64_t>(model_->d_model) : std::nullopt;
+  int64_t rows = 0;
+  for (const std::string& name : names) {
+    const std::string folder = RowFolderOf(spec_.activations().path(), name, names.size() == 1);
+    const absl::StatusOr<RowStore> store = OpenRowFolder(folder, width);
+    if (!Check("activations.path", store.status())) return;
+    if (rows == 0) rows = store->rows();
+    if (store->rows() == rows) continue;
+    Check("activations.path",
+          absl::InvalidArgumentError(absl::StrCat(folder, ": has ", store->rows(), " rows, those of hookpoint ",
+                                                  names[0], " are ", rows, "; they must be of the same tokens")));
+  }
+  if (spec_.data().max_tokens() > rows) {
+    Check("data.max_tokens", absl::OutOfRangeError(absl::StrCat("is ", spec_.data().max_tokens(), ", but ",
+                                                                spec_.activations().path(), " has ", rows, " rows")));
+  }
+  result_.set_rows_per_epoch(spec_.data().max_tokens() > 0 ? spec_.data().max_tokens() : rows);
+}
+
+absl::StatusOr<v1::InspectionRequest> ReadRequest(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+  v1::InspectionRequest request;
+  if (!request.ParseFromString(bytes)) {
+    return absl::InternalError(absl::StrCat(path, ": is not a serialized seedbed.v1.InspectionRequest"));
+  }
+  return request;
+}
+
+}  // namespace
+
+v1::InspectionResult Inspect(const v1::InspectionRequest& request) {
+  v1::InspectionResult result;
+  result.set_inspection_id(request.inspection_id());
+  Inspector(request.spec(), &result).Run();
+  if (result.violations().empty()) return result;
+  result.clear_hookpoints();
+  result.clear_d_model();
+  result.clear_rows_per_epoch();
+  return result;
+}
+
+int RunInspection(const std::string& request_path, MessageSink* sink) {
+  v1::RankMessage message;
+  const absl::Status status = CatchExceptions([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const v1::InspectionRequest request, ReadRequest(request_path));
+    message.mutable_inspection_result()->set_inspection_id(request.inspection_id());
+    *message.mutable_inspection_result() = Inspect(request);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) message.mutable_inspection_result()->set_error(std::string(status.message()));
+  sink->Send(message);
+  return 0;
+}
+
+}  // namespace seedbed
