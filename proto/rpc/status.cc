@@ -21,7 +21,7 @@ std::string Cut(absl::string_view text, size_t bytes) {
 
 }  // namespace
 
-absl::Status FieldViolationsError(const std::vector<FieldViolation>& violations) {
+absl::Status FieldViolationsError(const std::vector<FieldViolation>& violations, absl::StatusCode code) {
   google::rpc::BadRequest details;
   std::vector<std::string> lines;
   for (const FieldViolation& violation : violations) {
@@ -34,7 +34,7 @@ absl::Status FieldViolationsError(const std::vector<FieldViolation>& violations)
     added->set_description(Cut(violation.description, kMaxViolationDescriptionBytes));
     lines.push_back(absl::StrCat(added->field(), ": ", added->description()));
   }
-  absl::Status status = absl::InvalidArgumentError(absl::StrJoin(lines, "; "));
+  absl::Status status(code, absl::StrJoin(lines, "; "));
   status.SetPayload(kBadRequestUrl, absl::Cord(details.SerializeAsString()));
   return status;
 }

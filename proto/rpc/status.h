@@ -23,8 +23,10 @@ inline constexpr size_t kMaxViolationFieldBytes = 100;
 inline constexpr size_t kMaxViolationDescriptionBytes = 300;
 inline constexpr size_t kMaxStatusMessageBytes = 8 << 10;
 
-// INVALID_ARGUMENT whose message is "field: description; field: description", and "; and N more" past kMaxViolations.
-absl::Status FieldViolationsError(const std::vector<FieldViolation>& violations);
+// Its message is "field: description; field: description", and "; and N more" past kMaxViolations. Another `code` is
+// for fields that nothing is wrong with but that can't be served for now.
+absl::Status FieldViolationsError(const std::vector<FieldViolation>& violations,
+                                  absl::StatusCode code = absl::StatusCode::kInvalidArgument);
 
 // Those that `status` carries; empty for any other status.
 std::vector<FieldViolation> GetFieldViolations(const absl::Status& status);

@@ -7,13 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "common/logging.h"
 #include "common/status.h"
-#include "server/coordinator/directives.h"
 #include "server/coordinator/event_lines.h"
 #include "server/coordinator/placement_pass.h"
-#include "server/coordinator/submission.h"
-#include "server/scheduler/message_hash.h"
 #include "server/scheduler/violations.h"
-#include "server/state/ids.h"
 
 namespace seedbed {
 namespace {
@@ -34,7 +30,8 @@ Coordinator::Coordinator(CoordinatorOptions options, const CoordinatorDependenci
       clock_(dependencies.clock),
       alarm_(dependencies.alarm),
       metrics_(dependencies.metrics),
-      workers_(clock_->Monotonic(), options_.lease + options_.lease_grace) {}
+      workers_(clock_->Monotonic(), options_.lease + options_.lease_grace),
+      inspections_(options_.inspections, absl::StrCat("i", absl::ToUnixMillis(clock_->Now())), clock_->Monotonic()) {}
 
 absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Recover(CoordinatorOptions options,
                                                                   const CoordinatorDependencies& dependencies) {
@@ -134,6 +131,7 @@ void Coordinator::ForgetProgress(const v1::Event& event) {
 }
 
 void Coordinator::Settle(const std::string& reporter) {
+  AdvanceInspections();
   Decision decision(state_);
   PlaceWaitingGangs(state_, workers_, Now(), options_.placement, decision);
   // Where the log refuses, the gangs stay in the queue for the next pass.
@@ -153,6 +151,7 @@ void Coordinator::SetAlarm() {
   if (backing_off != state_.backing_off().end()) {
     delay = std::min(delay, absl::Milliseconds(backing_off->first - now.unix_ms));
   }
+  delay = std::min(delay, inspections_.NextDeadline(now.monotonic) - now.monotonic);
   if (delay < absl::InfiniteDuration()) alarm_->WakeAfter(delay);
 }
 
@@ -160,36 +159,6 @@ void Coordinator::Tick() {
   absl::MutexLock lock(&mutex_);
   ReviewLostWorkers();
   Settle();
-}
-
-absl::StatusOr<v1::SubmitSweepResponse> Coordinator::SubmitSweep(const v1::SubmitSweepRequest& request) {
-  absl::MutexLock lock(&mutex_);
-  if (request.validate_only()) {
-    ASSIGN_OR_RETURN(v1::SweepSubmitted accepted, AcceptSweep(request, "", options_.packing));
-    return DescribeSubmission(std::move(accepted));
-  }
-  const std::string& key = request.idempotency_key();
-  if (const SweepRecord* earlier = key.empty() ? nullptr : state_.FindSweepByKey(key); earlier != nullptr) {
-    if (earlier->request_sha256 == MessageSha256(request.spec())) return DescribeSweep(*earlier);
-    return absl::AlreadyExistsError(
-        absl::StrCat("idempotency_key ", Quoted(key), " was used for another sweep (", earlier->sweep_id, ")"));
-  }
-  const std::string sweep_id = SweepId(static_cast<int64_t>(state_.sweeps().size()) + 1);
-  ASSIGN_OR_RETURN(v1::SweepSubmitted accepted, AcceptSweep(request, sweep_id, options_.packing));
-  Decision decision(state_);
-  decision.Submit(sweep_id, std::move(accepted));
-  RETURN_IF_ERROR(Commit(decision));
-  Settle();
-  return DescribeSweep(*state_.FindSweep(sweep_id));
-}
-
-v1::SubmitSweepResponse Coordinator::DescribeSweep(const SweepRecord& sweep) const {
-  const StreamShape shape = ShapeOf(sweep.spec);
-  v1::SubmitSweepResponse response;
-  *response.mutable_sweep() = ViewSweep(state_, sweep, /*with_gangs=*/true);
-  response.set_steps_per_run(shape.steps_per_run);
-  response.set_rows_per_epoch(shape.rows_per_epoch);
-  return response;
 }
 
 absl::StatusOr<v1::CancelSweepResponse> Coordinator::CancelSweep(const v1::CancelSweepRequest& request) {

@@ -10,6 +10,7 @@
 #define SEEDBED_SERVER_COORDINATOR_COORDINATOR_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@
 #include "server/coordinator/coordinator_metrics.h"
 #include "server/coordinator/decision.h"
 #include "server/coordinator/gang_review.h"
+#include "server/coordinator/inspection_queue.h"
 #include "server/coordinator/views.h"
 #include "server/coordinator/watch_hub.h"
 #include "server/coordinator/worker_table.h"
@@ -56,6 +58,7 @@ struct CoordinatorOptions {
   absl::Duration lease_grace = absl::Seconds(2);
   std::string results_address;
   std::string version;
+  InspectionOptions inspections;
   PackingOptions packing;
   PlacementOptions placement;
 };
@@ -72,13 +75,19 @@ struct CoordinatorDependencies {
 // the event log can't be written; others are named at each.
 class Coordinator {
  public:
+  using SubmitDone = std::function<void(const absl::StatusOr<v1::SubmitSweepResponse>&)>;
+
   // Replays the log. DATA_LOSS, naming the event, where it is damaged or contradicts itself.
   static absl::StatusOr<std::unique_ptr<Coordinator>> Recover(CoordinatorOptions options,
                                                               const CoordinatorDependencies& dependencies);
 
-  // INVALID_ARGUMENT with field violations; ALREADY_EXISTS for an idempotency key that was used with another spec.
-  absl::StatusOr<v1::SubmitSweepResponse> SubmitSweep(const v1::SubmitSweepRequest& request)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Calls `done` once: at once, or when a worker has inspected the sweep's files. It is called while the coordinator
+  // holds its lock: it must not block nor call the coordinator. INVALID_ARGUMENT with field violations; ALREADY_EXISTS
+  // for an idempotency key that was used with another spec; UNAVAILABLE where a worker is needed and none answers;
+  // INTERNAL where none can inspect the files; RESOURCE_EXHAUSTED where too many sweeps wait for that.
+  void SubmitSweep(const v1::SubmitSweepRequest& request, SubmitDone done) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Answers with `why` whatever waits for an inspection, and every later submission.
+  void RefuseSubmissions(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<v1::CancelSweepResponse> CancelSweep(const v1::CancelSweepRequest& request)
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<v1::GetSweepResponse> GetSweep(const v1::GetSweepRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -119,7 +128,13 @@ class Coordinator {
   struct Session {
     std::shared_ptr<SessionSink> sink;
     std::string worker;     // Empty before its first report.
-    std::string last_sent;  // Desired ranks of the latest directive, serialized.
+    std::string last_sent;  // What the latest directive asked for, serialized.
+  };
+  // A sweep whose files are being inspected.
+  struct Submission {
+    v1::SubmitSweepRequest request;
+    v1::SweepSpec spec;  // With its constant defaults.
+    std::vector<SubmitDone> waiters;
   };
 
   Coordinator(CoordinatorOptions options, const CoordinatorDependencies& dependencies);
@@ -134,8 +149,8 @@ class Coordinator {
   void MarkAffected(const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetProgress(const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // The end of whatever may have changed something: places gangs, pushes directives that have changed and answers
-  // `reporter`, where there is one, in any case; sets the alarm.
+  // The end of whatever may have changed something: answers submissions whose inspection has ended, places gangs,
+  // pushes directives that have changed and answers `reporter`, where there is one, in any case; sets the alarm.
   void Settle(const std::string& reporter = "") ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SetAlarm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -147,6 +162,13 @@ class Coordinator {
   // Unless it is an answer, only where it differs from the one before.
   void SendDirective(const std::string& worker, bool is_answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // False when the request is the first of its idempotency key. Otherwise it is answered, or will be with the first.
+  bool JoinEarlier(const v1::SubmitSweepRequest& request, const SubmitDone& done) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AdvanceInspections() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<v1::SubmitSweepResponse> Conclude(const Submission& submission, const EndedInspection& ended)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<v1::SubmitSweepResponse> Accept(const Submission& submission, const v1::InspectionResult* inspection)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   v1::SubmitSweepResponse DescribeSweep(const SweepRecord& sweep) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const CoordinatorOptions options_;
@@ -159,6 +181,9 @@ class Coordinator {
   State state_ ABSL_GUARDED_BY(mutex_);
   WorkerTable workers_ ABSL_GUARDED_BY(mutex_);
   WatchHub watchers_ ABSL_GUARDED_BY(mutex_);
+  InspectionQueue inspections_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, Submission> submissions_ ABSL_GUARDED_BY(mutex_);  // By inspection.
+  absl::Status refusal_ ABSL_GUARDED_BY(mutex_);                                      // Of every submission; OK = none.
   uint64_t last_session_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<uint64_t, Session> sessions_ ABSL_GUARDED_BY(mutex_);
   ProgressByRun progress_ ABSL_GUARDED_BY(mutex_);

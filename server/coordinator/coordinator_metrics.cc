@@ -15,6 +15,9 @@ using prometheus::BuildHistogram;
 const prometheus::Histogram::BucketBoundaries kLatencyBuckets = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                                                  0.1,    0.25,  0.5,    1,     2.5,  5,     10};
 
+// Of a process that reads a config and headers, to one that counts tokens for a minute. Seconds.
+const prometheus::Histogram::BucketBoundaries kInspectionBuckets = {0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60};
+
 prometheus::Gauge& OneGauge(prometheus::Registry& registry, const char* name, const char* help) {
   return BuildGauge().Name(name).Help(help).Register(registry).Add({});
 }
@@ -42,6 +45,15 @@ CoordinatorMetrics::CoordinatorMetrics()
                            .Name("seedbed_coordinator_attempts_failed_total")
                            .Help("Attempts of gangs that failed, by kind of failure")
                            .Register(registry_)),
+      inspections_(BuildCounter()
+                       .Name("seedbed_coordinator_inspections_total")
+                       .Help("Sweeps whose files were to be inspected, by outcome")
+                       .Register(registry_)),
+      inspection_seconds_(BuildHistogram()
+                              .Name("seedbed_coordinator_inspection_seconds")
+                              .Help("Time from a submission to the end of its inspection")
+                              .Register(registry_)
+                              .Add({}, kInspectionBuckets)),
       sweeps_(BuildGauge().Name("seedbed_coordinator_sweeps").Help("Sweeps by state").Register(registry_)),
       runs_(BuildGauge().Name("seedbed_coordinator_runs").Help("Runs by state").Register(registry_)),
       gangs_(BuildGauge()
@@ -71,6 +83,11 @@ void CoordinatorMetrics::AppendFailed() { append_failures_.Increment(); }
 
 void CoordinatorMetrics::AttemptFailed(v1::FailureKind kind) {
   attempts_failed_.Add({{"kind", FailureKindName(kind)}}).Increment();
+}
+
+void CoordinatorMetrics::InspectionEnded(absl::string_view outcome, absl::Duration took) {
+  inspections_.Add({{"outcome", std::string(outcome)}}).Increment();
+  inspection_seconds_.Observe(absl::ToDoubleSeconds(took));
 }
 
 void CoordinatorMetrics::RpcEnded(absl::string_view method, absl::string_view code, absl::Duration took) {

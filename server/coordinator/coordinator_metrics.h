@@ -47,6 +47,8 @@ class CoordinatorMetrics final : public prometheus::Collectable {
   void EventsAppended(int count, absl::Duration took);
   void AppendFailed();
   void AttemptFailed(v1::FailureKind kind);
+  // `outcome` is a label's value.
+  void InspectionEnded(absl::string_view outcome, absl::Duration took);
   void RpcEnded(absl::string_view method, absl::string_view code, absl::Duration took);
 
   std::vector<prometheus::MetricFamily> Collect() const override;
@@ -60,6 +62,8 @@ class CoordinatorMetrics final : public prometheus::Collectable {
   prometheus::Counter& append_failures_;
   prometheus::Histogram& append_seconds_;
   prometheus::Family<prometheus::Counter>& attempts_failed_;
+  prometheus::Family<prometheus::Counter>& inspections_;
+  prometheus::Histogram& inspection_seconds_;
   prometheus::Family<prometheus::Gauge>& sweeps_;
   prometheus::Family<prometheus::Gauge>& runs_;
   prometheus::Family<prometheus::Gauge>& gangs_;

@@ -31,7 +31,11 @@ absl::StatusOr<std::unique_ptr<CoordinatorServer>> CoordinatorServer::Start(cons
 CoordinatorServer::~CoordinatorServer() { Shutdown(absl::ZeroDuration()); }
 
 void CoordinatorServer::Shutdown(absl::Duration grace) {
-  streams_.FinishAll(absl::UnavailableError("the coordinator is stopping"));
+  const absl::Status stopping = absl::UnavailableError("the coordinator is stopping");
+  streams_.FinishAll(stopping);
+  if (coordinator_ != nullptr) {
+    executor_.Post([coordinator = coordinator_.get(), stopping] { coordinator->RefuseSubmissions(stopping); });
+  }
   alarm_.Stop();
   if (rpc_ != nullptr) rpc_->Shutdown(grace);
   http_.reset();

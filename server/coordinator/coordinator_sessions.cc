@@ -31,6 +31,7 @@ void Coordinator::CloseSession(uint64_t session) {
   if (!found->second.worker.empty()) Log(LogLevel::kInfo, "worker disconnected", {{"worker", found->second.worker}});
   workers_.EndSession(session);
   sessions_.erase(found);
+  Settle();  // What it was inspecting goes to another worker.
 }
 
 absl::Status Coordinator::Report(uint64_t session, const v1::WorkerReport& report) {
@@ -43,6 +44,9 @@ absl::Status Coordinator::Report(uint64_t session, const v1::WorkerReport& repor
     return status;
   }
   TakeProgress(report);
+  for (const v1::InspectionResult& result : report.inspection_results()) {
+    inspections_.TakeResult(report.worker_name(), result);
+  }
   ReviewWorker(report.worker_name());
   Settle(report.worker_name());
   return absl::OkStatus();
@@ -129,8 +133,10 @@ void Coordinator::SendDirective(const std::string& worker, bool is_answer) {
   const auto session = sessions_.find(entry->session);
   if (session == sessions_.end()) return;
   v1::WorkerDirective directive = BuildDirective(state_, workers_, *entry, options_.lease);
+  inspections_.AddRequests(worker, directive);
   v1::WorkerDirective desired;
   *desired.mutable_ranks() = directive.ranks();
+  *desired.mutable_inspections() = directive.inspections();
   std::string desired_bytes = desired.SerializeAsString();
   if (!is_answer && desired_bytes == session->second.last_sent) return;
   session->second.last_sent = std::move(desired_bytes);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace seedbed {
 namespace {
 
@@ -16,6 +18,10 @@ std::string CutBetweenCharacters(const std::string& text, size_t most_bytes) {
   // 10xxxxxx continues a UTF-8 character.
   while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) --length;
   return text.substr(0, length);
+}
+
+absl::string_view Named(absl::string_view batch_hash) {
+  return batch_hash.empty() ? "that it did not name" : batch_hash;
 }
 
 }  // namespace
@@ -59,6 +65,30 @@ void Decision::Advance(const GangRecord& gang, std::vector<std::string> run_ids,
 void Decision::EndRun(const std::string& run_id, v1::RunState state) {
   changed_runs_[run_id] = state;
   touched_sets_.insert(state_.FindRun(run_id)->sibling_set_id());
+}
+
+std::optional<Decision::SucceededRun> Decision::FirstSucceeded(const GangRecord& gang, const Batches& batches) const {
+  const SweepRecord& sweep = *state_.FindSweep(gang.gang.sweep_id());
+  if (const auto earlier = sweep.first_succeeded.find(batches); earlier != sweep.first_succeeded.end()) {
+    return SucceededRun{earlier->second, state_.FindRun(earlier->second)->result().batch_hash()};
+  }
+  const auto here = first_succeeded_.find(batches);
+  return here == first_succeeded_.end() ? std::nullopt : std::optional(here->second);
+}
+
+void Decision::EndWell(const GangRecord& gang, const std::string& run_id, const v1::RunResult& result) {
+  const Batches batches = {gang.gang.stream_key(), state_.FindRun(run_id)->sae().hookpoint()};
+  const std::optional<SucceededRun> first = FirstSucceeded(gang, batches);
+  if (first.has_value() && first->batch_hash != result.batch_hash()) {
+    v1::Failure failure;
+    failure.set_kind(v1::FAILURE_KIND_BATCH_MISMATCH);
+    failure.set_message(absl::StrCat("run ", run_id, " was trained on batches ", Named(result.batch_hash()),
+                                     ", but run ", first->run_id, " of the same stream and hookpoint ", batches.second,
+                                     " on ", Named(first->batch_hash)));
+    return Fail(gang, run_id, failure);
+  }
+  if (!result.batch_hash().empty()) first_succeeded_.try_emplace(batches, SucceededRun{run_id, result.batch_hash()});
+  Succeed(gang, run_id, result);
 }
 
 void Decision::Succeed(const GangRecord& gang, const std::string& run_id, const v1::RunResult& result) {

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_set.h"
@@ -26,7 +27,9 @@ class Decision {
 
   // To TRAINING or EXPORTING; runs of the gang's current attempt that are in the state before it. None = no event.
   void Advance(const GangRecord& gang, std::vector<std::string> run_ids, v1::RunState to);
-  void Succeed(const GangRecord& gang, const std::string& run_id, const v1::RunResult& result);
+  // A run that ended well. Where another one of its sweep, stream and hookpoint succeeded with other batches, in
+  // whatever attempt, it fails with BATCH_MISMATCH: one of the two was not trained on what its stream says.
+  void EndWell(const GangRecord& gang, const std::string& run_id, const v1::RunResult& result);
   // The failure is cut to what a log should hold.
   void Fail(const GangRecord& gang, const std::string& run_id, const v1::Failure& failure);
   void EndAttempt(const GangRecord& gang, const std::optional<v1::Failure>& failure, int64_t not_before_unix_ms);
@@ -40,6 +43,15 @@ class Decision {
   std::vector<v1::Event> Take();
 
  private:
+  using Batches = std::pair<std::string, std::string>;  // Stream key and hookpoint.
+  struct SucceededRun {
+    std::string run_id;
+    std::string batch_hash;
+  };
+
+  // The first that succeeded on these batches; nullopt = none has, or none said which.
+  std::optional<SucceededRun> FirstSucceeded(const GangRecord& gang, const Batches& batches) const;
+  void Succeed(const GangRecord& gang, const std::string& run_id, const v1::RunResult& result);
   v1::Event& Add(const std::string& sweep_id);
   void EndRun(const std::string& run_id, v1::RunState state);
   void FinishSet(const SiblingSetRecord& set);
@@ -47,7 +59,8 @@ class Decision {
   const State& state_;
   std::vector<v1::Event> events_;
   absl::flat_hash_map<std::string, v1::RunState> changed_runs_;
-  absl::flat_hash_map<std::string, v1::RunResult> results_;  // Of runs that succeeded here.
+  absl::flat_hash_map<std::string, v1::RunResult> results_;     // Of runs that succeeded here.
+  absl::flat_hash_map<Batches, SucceededRun> first_succeeded_;  // Of those.
   absl::btree_set<std::string> touched_sets_;
 };
 

@@ -62,7 +62,9 @@ void LogEvent(const v1::Event& event) {
                   {"attempt", event.run_succeeded().attempt()},
                   {"fvu", event.run_succeeded().result().metrics().fvu()}});
     case v1::Event::kRunFailed:
-      return Log(LogLevel::kWarning, "run failed",
+      return Log(event.run_failed().failure().kind() == v1::FAILURE_KIND_BATCH_MISMATCH ? LogLevel::kError
+                                                                                        : LogLevel::kWarning,
+                 "run failed",
                  {{"sweep", sweep},
                   {"run", event.run_failed().run_id()},
                   {"attempt", event.run_failed().attempt()},

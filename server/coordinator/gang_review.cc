@@ -78,7 +78,7 @@ void EndRuns(const GangRecord& gang, const RunNews& news, Decision& decision) {
     const auto outcome = news.outcomes.find(run_id);
     if (outcome == news.outcomes.end() || HasEnded(decision.StateOf(run_id))) continue;
     if (outcome->second->has_result()) {
-      decision.Succeed(gang, run_id, outcome->second->result());
+      decision.EndWell(gang, run_id, outcome->second->result());
     } else {
       decision.Fail(gang, run_id, outcome->second->failure());
     }

@@ -25,6 +25,7 @@ struct Flags {
   std::string db;
   std::string results_address;
   int lease_seconds = 15;
+  int first_worker_seconds = 5;
   std::string ready_file;
 };
 
@@ -38,6 +39,10 @@ void AddFlags(CLI::App& app, Flags& flags) {
                  "How long a worker goes on without hearing from the coordinator")
       ->check(CLI::Range(2, 3600))
       ->capture_default_str();
+  app.add_option("--first-worker-seconds", flags.first_worker_seconds,
+                 "How long after the start a sweep waits for a worker that inspects its files")
+      ->check(CLI::Range(0, 60))
+      ->capture_default_str();
   app.add_option("--ready-file", flags.ready_file, "File to write the addresses to, as JSON, once it serves");
   app.set_version_flag("--version", SEEDBED_VERSION);
 }
@@ -50,6 +55,7 @@ absl::StatusOr<CoordinatorServer::Options> MakeOptions(const Flags& flags) {
     RETURN_IF_ERROR(ParseHostPort("--results-address", flags.results_address).status());
   }
   options.coordinator.lease = absl::Seconds(flags.lease_seconds);
+  options.coordinator.inspections.first_worker = absl::Seconds(flags.first_worker_seconds);
   options.coordinator.results_address = flags.results_address;
   options.coordinator.version = SEEDBED_VERSION;
   return options;
@@ -71,7 +77,6 @@ absl::Status Serve(const Flags& flags, ShutdownSignals& signals) {
 }
 
 int Main(int argc, char** argv) {
-  FollowParent();
   FollowParent();
   ShutdownSignals signals;
   InitLogging(kProgram);

@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kMostSlots = 1024;
 constexpr int kMostRanks = 4096;
+constexpr int kMostInspections = 256;
 constexpr size_t kMostIdBytes = 256;
 
 absl::Status Wrong(absl::string_view field, absl::string_view what) {
@@ -82,6 +83,10 @@ absl::Status CheckReport(const v1::WorkerReport& report) {
   }
   for (int i = 0; i < report.ranks_size(); ++i) {
     RETURN_IF_ERROR(CheckRank(report.ranks(i), ElementPath("ranks", i), slots));
+  }
+  if (report.inspection_results_size() > kMostInspections) {
+    return Wrong("inspection_results", absl::StrCat("has ", report.inspection_results_size(), "; at most ",
+                                                    kMostInspections, " are allowed"));
   }
   return absl::OkStatus();
 }

@@ -7,6 +7,7 @@
 #include "proto/rpc/status.h"
 #include "server/scheduler/expansion.h"
 #include "server/scheduler/message_hash.h"
+#include "server/scheduler/sweep_resolution.h"
 #include "server/scheduler/sweep_validation.h"
 
 namespace seedbed {
@@ -14,24 +15,36 @@ namespace {
 
 constexpr size_t kMostKeyBytes = 128;
 
+FieldViolation InRequest(const SpecViolation& violation) {
+  return {absl::StrCat("spec.", violation.field), violation.description};
+}
+
 }  // namespace
 
-absl::StatusOr<v1::SweepSubmitted> AcceptSweep(const v1::SubmitSweepRequest& request, absl::string_view sweep_id,
-                                               const PackingOptions& packing) {
+absl::StatusOr<v1::SweepSpec> ValidateSubmission(const v1::SubmitSweepRequest& request) {
   std::vector<FieldViolation> violations;
   if (request.idempotency_key().size() > kMostKeyBytes) {
     violations.push_back({"idempotency_key", absl::StrCat("has ", request.idempotency_key().size(),
                                                           " characters; must have at most ", kMostKeyBytes)});
   }
   ValidatedSweep validated = ValidateSweep(request.spec());
-  for (const SpecViolation& violation : validated.violations) {
-    violations.push_back({absl::StrCat("spec.", violation.field), violation.description});
-  }
+  for (const SpecViolation& violation : validated.violations) violations.push_back(InRequest(violation));
   if (!violations.empty()) return FieldViolationsError(violations);
+  return std::move(validated.spec);
+}
 
-  Expansion expansion = ExpandSweep(validated.spec, sweep_id, packing);
+absl::StatusOr<v1::SweepSubmitted> AcceptSweep(const v1::SubmitSweepRequest& request, const v1::SweepSpec& spec,
+                                               const v1::InspectionResult* inspection, absl::string_view sweep_id,
+                                               const PackingOptions& packing) {
+  ResolvedSweep resolved = ResolveSweep(spec, inspection);
+  if (!resolved.violations.empty()) {
+    std::vector<FieldViolation> violations;
+    for (const SpecViolation& violation : resolved.violations) violations.push_back(InRequest(violation));
+    return FieldViolationsError(violations);
+  }
+  Expansion expansion = ExpandSweep(resolved, sweep_id, packing);
   v1::SweepSubmitted accepted;
-  *accepted.mutable_spec() = std::move(validated.spec);
+  *accepted.mutable_spec() = std::move(resolved.spec);
   accepted.set_idempotency_key(request.idempotency_key());
   accepted.set_request_sha256(MessageSha256(request.spec()));
   for (v1::Run& run : expansion.runs) *accepted.add_runs() = std::move(run);
@@ -40,11 +53,17 @@ absl::StatusOr<v1::SweepSubmitted> AcceptSweep(const v1::SubmitSweepRequest& req
   return accepted;
 }
 
+absl::Status NeedsWorkerError(absl::string_view field) {
+  return FieldViolationsError({{absl::StrCat("spec.", field),
+                                "only a worker can say what it means, and none is connected; start one, or try again"}},
+                              absl::StatusCode::kUnavailable);
+}
+
 v1::SubmitSweepResponse DescribeSubmission(v1::SweepSubmitted accepted) {
-  const StreamShape shape = ShapeOf(accepted.spec());
+  const v1::StreamSpec& stream = accepted.gangs(0).stream();
   v1::SubmitSweepResponse response;
-  response.set_steps_per_run(shape.steps_per_run);
-  response.set_rows_per_epoch(shape.rows_per_epoch);
+  response.set_steps_per_run(StepsPerRun(stream));
+  response.set_rows_per_epoch(stream.rows_per_epoch());
   v1::Sweep& sweep = *response.mutable_sweep();
   sweep.set_state(v1::SWEEP_STATE_QUEUED);
   (*sweep.mutable_run_counts())["queued"] = accepted.runs_size();

@@ -1,6 +1,7 @@
 #include "server/coordinator/sweep_service.h"
 
 #include <memory>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "common/status.h"
@@ -21,12 +22,13 @@ absl::Status CheckCapacity(const RpcContext& context) {
 
 }  // namespace
 
-template <typename Response, typename Handle>
-grpc::ServerUnaryReactor* SweepServiceImpl::Answer(grpc::CallbackServerContext* call, const char* method,
-                                                   Response* response, Handle handle) {
+grpc::ServerUnaryReactor* SweepServiceImpl::AnswerLater(grpc::CallbackServerContext* call, const char* method,
+                                                        std::function<void(const Finish&)> start) {
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
   const RpcTimer timer(context_, method);
-  const auto finish = [reactor, timer](const absl::Status& status) {
+  const auto finished = std::make_shared<bool>(false);
+  const Finish finish = [reactor, timer, finished](const absl::Status& status) {
+    if (std::exchange(*finished, true)) return;
     timer.End(status.code());
     reactor->Finish(ToGrpcStatus(status));
   };
@@ -34,19 +36,36 @@ grpc::ServerUnaryReactor* SweepServiceImpl::Answer(grpc::CallbackServerContext* 
     finish(capacity);
     return reactor;
   }
-  context_.executor->Post([response, handle, finish] {
-    finish(WithoutExceptions([&]() -> absl::Status {
-      ASSIGN_OR_RETURN(*response, absl::StatusOr<Response>(handle()));
+  context_.executor->Post([start = std::move(start), finish] {
+    const absl::Status started = WithoutExceptions([&] {
+      start(finish);
       return absl::OkStatus();
-    }));
+    });
+    if (!started.ok()) finish(started);
   });
   return reactor;
+}
+
+template <typename Response, typename Handle>
+grpc::ServerUnaryReactor* SweepServiceImpl::Answer(grpc::CallbackServerContext* call, const char* method,
+                                                   Response* response, Handle handle) {
+  return AnswerLater(call, method, [response, handle](const Finish& finish) {
+    absl::StatusOr<Response> answer = handle();
+    if (answer.ok()) *response = *std::move(answer);
+    finish(answer.status());
+  });
 }
 
 grpc::ServerUnaryReactor* SweepServiceImpl::SubmitSweep(grpc::CallbackServerContext* call,
                                                         const v1::SubmitSweepRequest* request,
                                                         v1::SubmitSweepResponse* response) {
-  return Answer(call, "SubmitSweep", response, [this, request] { return context_.coordinator->SubmitSweep(*request); });
+  return AnswerLater(call, "SubmitSweep", [this, request, response](const Finish& finish) {
+    const auto done = [response, finish](const absl::StatusOr<v1::SubmitSweepResponse>& answer) {
+      if (answer.ok()) *response = *answer;
+      finish(answer.status());
+    };
+    context_.coordinator->SubmitSweep(*request, done);
+  });
 }
 
 grpc::ServerUnaryReactor* SweepServiceImpl::GetSweep(grpc::CallbackServerContext* call,

@@ -2,6 +2,9 @@
 #ifndef SEEDBED_SERVER_COORDINATOR_SWEEP_SERVICE_H_
 #define SEEDBED_SERVER_COORDINATOR_SWEEP_SERVICE_H_
 
+#include <functional>
+
+#include "absl/status/status.h"
 #include "seedbed/v1/coordinator.grpc.pb.h"
 #include "server/coordinator/rpc_context.h"
 
@@ -31,6 +34,12 @@ class SweepServiceImpl final : public v1::SweepService::CallbackService {
                                                                const v1::WatchSweepRequest* request) override;
 
  private:
+  // Ends the call. On the executor alone; only the first call counts.
+  using Finish = std::function<void(const absl::Status&)>;
+
+  // Calls `start` on the executor. What it leaves unfinished is finished by a later task of the executor.
+  grpc::ServerUnaryReactor* AnswerLater(grpc::CallbackServerContext* call, const char* method,
+                                        std::function<void(const Finish&)> start);
   // Answers with what `handle`, called on the executor, gives: an absl::StatusOr of the response.
   template <typename Response, typename Handle>
   grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* call, const char* method, Response* response,

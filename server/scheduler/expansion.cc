@@ -1,5 +1,7 @@
 #include "server/scheduler/expansion.h"
 
+#include <algorithm>
+
 #include "server/scheduler/message_hash.h"
 #include "server/scheduler/sweep_defaults.h"
 #include "server/state/ids.h"
@@ -57,9 +59,9 @@ void ExpandRuns(const v1::SweepSpec& spec, absl::string_view sweep_id, Expansion
   }
 }
 
-void FormGangs(const v1::SweepSpec& spec, absl::string_view sweep_id, const PackingOptions& packing,
+void FormGangs(const ResolvedSweep& sweep, absl::string_view sweep_id, const PackingOptions& packing,
                Expansion& expansion) {
-  const v1::StreamSpec stream = ResolveStream(spec);
+  const v1::StreamSpec stream = ResolveStream(sweep);
   const std::string stream_key = StreamKey(stream);
   std::vector<PackableRun> packable;
   for (const v1::Run& run : expansion.runs) packable.push_back({stream_key, run.sibling_set_id()});
@@ -70,7 +72,8 @@ void FormGangs(const v1::SweepSpec& spec, absl::string_view sweep_id, const Pack
     gang.set_sweep_id(std::string(sweep_id));
     gang.set_stream_key(stream_key);
     *gang.mutable_stream() = stream;
-    gang.set_ranks_wanted(spec.resources().ranks());
+    if (sweep.spec.activations().has_cache()) *gang.mutable_cache() = sweep.spec.activations().cache();
+    gang.set_ranks_wanted(sweep.spec.resources().ranks());
     gang.set_state(v1::GANG_STATE_QUEUED);
     for (const int index : members) {
       gang.add_run_ids(expansion.runs[index].run_id());
@@ -81,24 +84,33 @@ void FormGangs(const v1::SweepSpec& spec, absl::string_view sweep_id, const Pack
 
 }  // namespace
 
-v1::StreamSpec ResolveStream(const v1::SweepSpec& spec) {
+v1::StreamSpec ResolveStream(const ResolvedSweep& sweep) {
+  const v1::DataSpec& data = sweep.spec.data();
+  const v1::ActivationSpec& activations = sweep.spec.activations();
   v1::StreamSpec stream;
-  stream.set_model_path(spec.model().path());
-  const StreamShape shape = ShapeOf(spec);
-  for (const v1::TokenFileSpec& file : spec.data().tokens()) {
-    v1::TokenShare* share = stream.add_tokens();
-    share->set_path(file.path());
-    share->set_sequences(shape.sequences);
+  stream.set_model_path(sweep.spec.model().path());
+  stream.set_model_dtype(sweep.spec.model().dtype());
+  for (int i = 0; i < data.tokens_size(); ++i) {
+    v1::TokenShare& share = *stream.add_tokens();
+    share.set_path(data.tokens(i).path());
+    share.set_sequences(sweep.shape.sequences_by_file[i]);
   }
-  stream.set_sequence_length(spec.data().sequence_length());
-  stream.set_sequences(shape.sequences);
-  stream.set_rows_per_epoch(shape.rows_per_epoch);
-  stream.set_order(spec.data().order());
-  stream.set_seed(spec.data().seed());
-  stream.set_exclude_first(spec.activations().exclude_first());
-  stream.set_shuffle_rows(spec.activations().shuffle_rows());
-  stream.set_epochs(spec.train().epochs());
-  stream.set_batch_tokens(spec.train().batch_tokens());
+  stream.set_sequence_length(data.sequence_length());
+  stream.set_sequences(sweep.shape.sequences);
+  stream.set_order(data.order());
+  stream.set_seed(data.seed());
+  if (data.has_padding_token()) stream.set_padding_token(data.padding_token());
+  stream.set_exclude_first(activations.exclude_first());
+  *stream.mutable_exclude_tokens() = activations.exclude_tokens();
+  std::sort(stream.mutable_exclude_tokens()->begin(), stream.mutable_exclude_tokens()->end());
+  stream.set_shuffle_rows(activations.shuffle_rows());
+  stream.set_dtype(activations.dtype());
+  stream.set_folder_path(activations.path());
+  stream.set_normalize(activations.normalize());
+  stream.set_normalize_rows(activations.normalize_rows());
+  stream.set_rows_per_epoch(sweep.shape.rows_per_epoch);
+  stream.set_epochs(sweep.spec.train().epochs());
+  stream.set_batch_tokens(sweep.spec.train().batch_tokens());
   stream.set_micro_batch_sequences(kMicroBatchSequences);
   stream.set_block_micro_batches(kBlockMicroBatches);
   return stream;
@@ -106,11 +118,10 @@ v1::StreamSpec ResolveStream(const v1::SweepSpec& spec) {
 
 std::string StreamKey(const v1::StreamSpec& stream) { return MessageSha256(stream); }
 
-Expansion ExpandSweep(const v1::SweepSpec& spec, absl::string_view sweep_id, const PackingOptions& packing) {
+Expansion ExpandSweep(const ResolvedSweep& sweep, absl::string_view sweep_id, const PackingOptions& packing) {
   Expansion expansion;
-  expansion.shape = ShapeOf(spec);
-  ExpandRuns(spec, sweep_id, expansion);
-  FormGangs(spec, sweep_id, packing, expansion);
+  ExpandRuns(sweep.spec, sweep_id, expansion);
+  FormGangs(sweep, sweep_id, packing, expansion);
   return expansion;
 }
 

@@ -10,7 +10,7 @@
 #include "seedbed/v1/run.pb.h"
 #include "seedbed/v1/sweep.pb.h"
 #include "server/scheduler/packing.h"
-#include "server/scheduler/stream_shape.h"
+#include "server/scheduler/sweep_resolution.h"
 
 namespace seedbed {
 
@@ -18,13 +18,12 @@ struct Expansion {
   std::vector<v1::Run> runs;  // Hookpoints vary slowest, then architectures, latents and k; seeds vary fastest.
   std::vector<v1::Gang> gangs;
   std::vector<v1::SiblingSet> sibling_sets;
-  StreamShape shape;
 };
 
-// `spec` is what ValidateSweep gave. Ids start with `sweep_id`, which is empty for a sweep that is only tried.
-Expansion ExpandSweep(const v1::SweepSpec& spec, absl::string_view sweep_id, const PackingOptions& packing);
+// `sweep` has no violations. Ids start with `sweep_id`, which is empty for a sweep that is only tried.
+Expansion ExpandSweep(const ResolvedSweep& sweep, absl::string_view sweep_id, const PackingOptions& packing);
 
-v1::StreamSpec ResolveStream(const v1::SweepSpec& spec);
+v1::StreamSpec ResolveStream(const ResolvedSweep& sweep);
 
 // 64 hexadecimal digits: equal streams have equal keys.
 std::string StreamKey(const v1::StreamSpec& stream);

@@ -3,23 +3,20 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "server/scheduler/stream_shape.h"
+#include "server/scheduler/hookpoint_name.h"
+#include "server/scheduler/stream_validation.h"
 #include "server/scheduler/sweep_defaults.h"
 
 namespace seedbed {
 namespace {
 
-constexpr size_t kMostPathBytes = 4096;
-constexpr int64_t kMostTokens = 100'000'000'000'000;  // Times the most epochs it still fits in 63 bits.
-constexpr int64_t kMostRows = int64_t{1} << 40;
 constexpr int64_t kMostSteps = int64_t{1} << 40;
 constexpr int64_t kMostLatents = 1'048'576;
 
@@ -29,42 +26,9 @@ bool IsName(absl::string_view text) {
   });
 }
 
-void CheckPath(absl::string_view field, const std::string& path, ViolationList& violations) {
-  if (path.empty() || path.front() != '/') {
-    violations.Add(field, absl::StrCat("is ", Quoted(path), "; must be an absolute path"));
-  } else if (path.size() > kMostPathBytes || absl::StrContains(path, '\0')) {
-    violations.Add(field, absl::StrCat("is ", Quoted(path), "; must be at most ", kMostPathBytes,
-                                       " bytes without a null character"));
-  }
-}
-
-void CheckData(const v1::SweepSpec& spec, ViolationList& violations) {
-  if (!IsName(spec.name())) {
-    violations.Add("name", absl::StrCat("is ", Quoted(spec.name()), "; must be 1..64 characters of [A-Za-z0-9._-]"));
-  }
-  CheckPath("model.path", spec.model().path(), violations);
-  const v1::DataSpec& data = spec.data();
-  if (data.tokens_size() == 1) {
-    CheckPath("data.tokens[0].path", data.tokens(0).path(), violations);
-  } else {
-    violations.Add("data.tokens", absl::StrCat("has ", data.tokens_size(), " files; must have 1"));
-  }
-  violations.CheckRange<int64_t>("data.sequence_length", data.sequence_length(), 2, 1'048'576);
-  const int64_t least_tokens = std::max<int64_t>(2, data.sequence_length());
-  if (data.max_tokens() < least_tokens || data.max_tokens() > kMostTokens) {
-    violations.Add("data.max_tokens", absl::StrCat("is ", data.max_tokens(), "; must be at least sequence_length (",
-                                                   data.sequence_length(), ") and at most ", kMostTokens));
-  }
-  if (data.order() != v1::SEQUENCE_ORDER_SEQUENTIAL && data.order() != v1::SEQUENCE_ORDER_SHUFFLED) {
-    violations.Add("data.order", absl::StrCat("is ", data.order(), "; must be sequential or shuffled"));
-  }
-  const v1::ActivationSpec& activations = spec.activations();
-  if (activations.exclude_first() < 0 || activations.exclude_first() >= std::max(2, data.sequence_length())) {
-    violations.Add("activations.exclude_first",
-                   absl::StrCat("is ", activations.exclude_first(), "; must be at least 0 and less than ",
-                                "sequence_length (", data.sequence_length(), ")"));
-  }
-  violations.CheckRange<int64_t>("activations.shuffle_rows", activations.shuffle_rows(), 1, kMostRows);
+void CheckName(const std::string& name, ViolationList& violations) {
+  if (IsName(name)) return;
+  violations.Add("name", absl::StrCat("is ", Quoted(name), "; must be 1..64 characters of [A-Za-z0-9._-]"));
 }
 
 void CheckTrain(const v1::SweepSpec& spec, ViolationList& violations) {
@@ -110,20 +74,12 @@ void CheckAxis(absl::string_view field, const List& values, ViolationList& viola
   }
 }
 
-// "layers.N", "layers.N.mlp" or "layers.N.attn", N in decimal without leading zeros.
-bool IsHookpoint(absl::string_view text) {
-  const std::vector<absl::string_view> parts = absl::StrSplit(text, '.');
-  if (parts.size() < 2 || parts.size() > 3 || parts[0] != "layers") return false;
-  int layer = 0;
-  const bool is_layer = absl::SimpleAtoi(parts[1], &layer) && layer >= 0 && absl::StrCat(layer) == parts[1];
-  return is_layer && (parts.size() == 2 || parts[2] == "mlp" || parts[2] == "attn");
-}
-
 void CheckAxisNames(const v1::SaeGrid& grid, ViolationList& violations) {
   for (int i = 0; i < std::min<int64_t>(grid.hookpoints_size(), kMostRuns); ++i) {
-    if (IsHookpoint(grid.hookpoints(i))) continue;
-    violations.Add(ElementPath("sae.hookpoints", i), absl::StrCat("is ", Quoted(grid.hookpoints(i)),
-                                                                  "; must be layers.N, layers.N.mlp or layers.N.attn"));
+    if (IsHookpointText(grid.hookpoints(i))) continue;
+    violations.Add(ElementPath("sae.hookpoints", i),
+                   absl::StrCat("is ", Quoted(grid.hookpoints(i)), "; must be 1..", kMostHookpointBytes,
+                                " characters of a name, as in layers.9.mlp, or of a pattern, as in layers.*.mlp"));
   }
   for (int i = 0; i < std::min<int64_t>(grid.architectures_size(), kMostRuns); ++i) {
     if (grid.architectures(i) == "topk") continue;
@@ -151,6 +107,12 @@ void CheckGrid(const v1::SaeGrid& grid, ViolationList& violations) {
       violations.Add(field, absl::StrCat("is ", grid.k(i), "; must be at most latents (", narrowest, ")"));
     }
   }
+  CheckRunCount(grid, violations);
+}
+
+}  // namespace
+
+void CheckRunCount(const v1::SaeGrid& grid, ViolationList& violations) {
   double runs = 1;  // A double does not overflow.
   for (const int size :
        {grid.hookpoints_size(), grid.architectures_size(), grid.latents_size(), grid.k_size(), grid.seeds_size()}) {
@@ -161,25 +123,25 @@ void CheckGrid(const v1::SaeGrid& grid, ViolationList& violations) {
   }
 }
 
-void CheckSteps(const v1::SweepSpec& spec, ViolationList& violations) {
-  const StreamShape shape = ShapeOf(spec);
+void CheckSteps(const v1::SweepSpec& spec, const StreamShape& shape, ViolationList& violations) {
   if (shape.steps_per_run >= 1) return;
   violations.Add("train.batch_tokens",
                  absl::StrCat("is ", spec.train().batch_tokens(), "; must be at most the rows of all epochs (",
                               shape.rows_per_epoch * spec.train().epochs(), "), or no step can be taken"));
 }
 
-}  // namespace
-
 ValidatedSweep ValidateSweep(v1::SweepSpec spec) {
   FillConstantDefaults(spec);
   ViolationList violations;
-  CheckData(spec, violations);
+  CheckName(spec.name(), violations);
+  CheckStream(spec, violations);
   CheckTrain(spec, violations);
-  const bool has_shape = violations.empty();
+  const bool has_shape = violations.empty() && !ReadsFolder(spec);
   CheckGrid(spec.sae(), violations);
-  if (has_shape) CheckSteps(spec, violations);
-  if (violations.empty()) FillDerivedDefaults(spec);
+  if (has_shape) {
+    CheckMixture(spec, violations);
+    CheckSteps(spec, ShapeOf(spec, std::nullopt), violations);
+  }
   return {std::move(spec), violations.Take()};
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "seedbed/v1/sweep.pb.h"
+#include "server/scheduler/stream_shape.h"
 #include "server/scheduler/violations.h"
 
 namespace seedbed {
@@ -14,11 +15,18 @@ namespace seedbed {
 inline constexpr int64_t kMostRuns = 10'000;
 
 struct ValidatedSweep {
-  v1::SweepSpec spec;                     // With the defaults of sweep_defaults.h, where nothing is wrong.
+  v1::SweepSpec spec;                     // With the defaults that are constants.
   std::vector<SpecViolation> violations;  // Everything that is wrong, not the first alone. Empty = valid.
 };
 
+// Hookpoints may be names, synonyms and patterns; what they mean, ResolveSweep finds.
 ValidatedSweep ValidateSweep(v1::SweepSpec spec);
+
+// Whether the grid makes more runs than kMostRuns.
+void CheckRunCount(const v1::SaeGrid& grid, ViolationList& violations);
+
+// Whether a run takes at least one step.
+void CheckSteps(const v1::SweepSpec& spec, const StreamShape& shape, ViolationList& violations);
 
 }  // namespace seedbed
 

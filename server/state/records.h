@@ -5,8 +5,10 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "seedbed/v1/coordinator.pb.h"
 #include "seedbed/v1/event.pb.h"
@@ -31,6 +33,9 @@ struct SweepRecord {
   std::vector<std::string> run_ids;  // In the order of the grid.
   std::vector<std::string> gang_ids;
   std::vector<std::string> sibling_set_ids;
+  // By stream key and hookpoint: the first run that succeeded there, whose batches all others must have been trained
+  // on.
+  absl::flat_hash_map<std::pair<std::string, std::string>, std::string> first_succeeded;
   RunCounts run_counts = {};
 };
 

@@ -27,7 +27,11 @@ class FakeAlarm final : public Alarm {
 
 class CoordinatorFixture : public testing::Test {
  protected:
-  CoordinatorFixture() { Restart(); }
+  // By default a coordinator does not wait for a first worker.
+  explicit CoordinatorFixture(absl::Duration first_worker = absl::ZeroDuration()) {
+    inspection_options_.first_worker = first_worker;
+    Restart();
+  }
 
   // As after a kill -9: what was in memory is gone.
   void Restart() {
@@ -36,16 +40,39 @@ class CoordinatorFixture : public testing::Test {
     CoordinatorOptions options;
     options.results_address = "127.0.0.1:7700";
     options.version = "1.2.3";
+    options.inspections = inspection_options_;
     auto recovered = Coordinator::Recover(options, {&store_, &clock_, &alarm_, &metrics_});
     ASSERT_TRUE(recovered.ok()) << recovered.status();
     coordinator_ = *std::move(recovered);
   }
 
-  absl::StatusOr<v1::SubmitSweepResponse> Submit(const v1::SweepSpec& spec, const std::string& key = "") {
+  using Answer = absl::StatusOr<v1::SubmitSweepResponse>;
+
+  // The answer comes when it comes: UNKNOWN until then.
+  std::shared_ptr<Answer> BeginSubmit(const v1::SubmitSweepRequest& request) {
+    auto answer = std::make_shared<Answer>(absl::UnknownError("not answered"));
+    coordinator_->SubmitSweep(request, [answer](const Answer& given) {
+      EXPECT_TRUE(absl::IsUnknown(answer->status())) << "answered twice";
+      *answer = given;
+    });
+    return answer;
+  }
+
+  static v1::SubmitSweepRequest RequestOf(const v1::SweepSpec& spec, const std::string& key = "") {
     v1::SubmitSweepRequest request;
     *request.mutable_spec() = spec;
     request.set_idempotency_key(key);
-    return coordinator_->SubmitSweep(request);
+    return request;
+  }
+
+  // While no worker is connected.
+  Answer Submit(const v1::SweepSpec& spec, const std::string& key = "") { return *BeginSubmit(RequestOf(spec, key)); }
+
+  // Inspected by the worker that is asked to.
+  Answer Submit(const v1::SweepSpec& spec, FakeWorker& inspector) {
+    const auto answer = BeginSubmit(RequestOf(spec));
+    EXPECT_TRUE(inspector.Inspect().ok());
+    return *answer;
   }
 
   // Ticks when the alarm would, at the latest every second.
@@ -91,6 +118,7 @@ class CoordinatorFixture : public testing::Test {
     ASSERT_TRUE(worker.Report().ok());
   }
 
+  InspectionOptions inspection_options_;
   FakeClock clock_;
   FakeEventStore store_;
   FakeAlarm alarm_;

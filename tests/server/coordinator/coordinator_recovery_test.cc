@@ -16,7 +16,7 @@ class CoordinatorRecoveryTest : public CoordinatorFixture {};
 TEST_F(CoordinatorRecoveryTest, ARestartDoesNotLoseARunningGang) {
   FakeWorker worker("a", "1", 1);
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
-  ASSERT_TRUE(Submit(DemoSweep()).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker).ok());
   ASSERT_TRUE(worker.Obey().ok());
   worker.Step(3);
   ASSERT_TRUE(worker.Report().ok());
@@ -40,7 +40,7 @@ TEST_F(CoordinatorRecoveryTest, ARestartDoesNotLoseARunningGang) {
 TEST_F(CoordinatorRecoveryTest, AWorkerThatDoesNotComeBackAfterARestartIsLost) {
   FakeWorker worker("a", "1", 1);
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
-  ASSERT_TRUE(Submit(DemoSweep()).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker).ok());
   Restart();
   EXPECT_LE(alarm_.earliest, absl::Seconds(18));
   FakeWorker spare("b", "1", 1);
@@ -56,7 +56,7 @@ TEST_F(CoordinatorRecoveryTest, AWorkerThatDoesNotComeBackAfterARestartIsLost) {
 TEST_F(CoordinatorRecoveryTest, OutcomesThatWereReportedWhileItWasDownAreTaken) {
   FakeWorker worker("a", "1", 1);
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
-  ASSERT_TRUE(Submit(DemoSweep()).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker).ok());
   ASSERT_TRUE(worker.Obey().ok());
   Restart();
   worker.Succeed();
@@ -68,7 +68,7 @@ TEST_F(CoordinatorRecoveryTest, OutcomesThatWereReportedWhileItWasDownAreTaken) 
 TEST_F(CoordinatorRecoveryTest, ARestartKeepsABackoffAndTheRetriesUsed) {
   FakeWorker worker("a", "1", 1);
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
-  ASSERT_TRUE(Submit(DemoSweep()).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker).ok());
   ASSERT_TRUE(worker.Obey().ok());
   worker.Die(v1::FAILURE_KIND_IO, "disk full");
   ASSERT_TRUE(worker.Report().ok());
@@ -88,7 +88,7 @@ TEST_F(CoordinatorRecoveryTest, AfterARestartAGangWaitsForTheRanksOfItsLastAttem
   ASSERT_TRUE(second.Connect(*coordinator_).ok());
   v1::SweepSpec spec = DemoSweep();
   spec.mutable_resources()->set_ranks(2);
-  ASSERT_TRUE(Submit(spec).ok());
+  ASSERT_TRUE(Submit(spec, first).ok());
   ASSERT_TRUE(first.Obey().ok());
   ASSERT_TRUE(second.Obey().ok());
   first.Die(v1::FAILURE_KIND_RANK_DIED, "died");
@@ -142,7 +142,7 @@ TEST_F(CoordinatorRecoveryTest, OtherTroubleOfTheLogIsUnavailable) {
 TEST_F(CoordinatorRecoveryTest, ReportsAreTakenOnceTheLogCanBeWrittenAgain) {
   FakeWorker worker("a", "1", 1);
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
-  ASSERT_TRUE(Submit(DemoSweep()).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker).ok());
   ASSERT_TRUE(worker.Obey().ok());
   store_.FailWith(absl::ResourceExhaustedError("full"));
   worker.Succeed();

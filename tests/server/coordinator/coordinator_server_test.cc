@@ -34,6 +34,7 @@ class CoordinatorServerTest : public testing::Test {
     options.listen = {"127.0.0.1", 0};
     options.http = {"127.0.0.1", 0};
     options.coordinator.version = "1.2.3";
+    options.coordinator.inspections.first_worker = absl::ZeroDuration();
     auto started = CoordinatorServer::Start(options, &store_, Clock::Real());
     ASSERT_TRUE(started.ok()) << started.status();
     server_ = *std::move(started);
@@ -75,6 +76,19 @@ class CoordinatorServerTest : public testing::Test {
       while (directive.acknowledged_sequence() < report.sequence() && stream->Read(&directive)) {
       }
       return directive;
+    }
+    // Reads until it is asked to inspect a sweep, and finds nothing wrong with it.
+    void Inspect() {
+      v1::WorkerDirective directive;
+      while (directive.inspections().empty() && stream->Read(&directive)) {
+      }
+      ASSERT_EQ(directive.inspections_size(), 1);
+      v1::InspectionResult& result = *report.add_inspection_results();
+      result.set_inspection_id(directive.inspections(0).inspection_id());
+      *result.mutable_hookpoints() = directive.inspections(0).spec().sae().hookpoints();
+      result.set_rows_per_epoch(1000);
+      ASSERT_TRUE(Report());
+      report.clear_inspection_results();
     }
   };
 
@@ -227,9 +241,12 @@ TEST_F(CoordinatorServerTest, AWorkerTrainsOverItsStreamWhileAWatcherLooksOn) {
   WorkerStream worker = Connect("a", "1");
   ASSERT_TRUE(worker.Report());
   EXPECT_EQ(worker.Answer().lease_ms(), 15'000);
-  ASSERT_TRUE(Submit(DemoSweep(2)).ok());
+  std::thread submitter([this] { EXPECT_TRUE(Submit(DemoSweep(2)).ok()); });
+  worker.Inspect();
+  submitter.join();
   v1::WorkerDirective directive;
-  ASSERT_TRUE(worker.stream->Read(&directive)) << "pushed, without a report";
+  while (directive.ranks().empty() && worker.stream->Read(&directive)) {
+  }
   ASSERT_EQ(directive.ranks_size(), 1);
   auto context = Context();
   auto watch = Watch(context.get(), "s1", 2, /*with_progress=*/true);
@@ -317,6 +334,25 @@ TEST_F(CoordinatorServerTest, AShutdownEndsOpenStreams) {
   while (worker.stream->Read(&directive)) {
   }
   EXPECT_EQ(worker.stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(CoordinatorServerTest, ASubmissionThatWaitsForAWorkerHoldsUpNobody) {
+  WorkerStream worker = Connect("a", "1");
+  ASSERT_TRUE(worker.Report());
+  worker.Answer();
+  std::thread submitter([this] { EXPECT_EQ(Submit(DemoSweep()).code(), absl::StatusCode::kUnavailable); });
+  v1::WorkerDirective directive;
+  while (directive.inspections().empty() && worker.stream->Read(&directive)) {
+  }
+  v1::ListSweepsResponse list;
+  EXPECT_TRUE(sweeps_->ListSweeps(Context().get(), {}, &list).ok()) << "others are answered meanwhile";
+  const absl::Time begin = absl::Now();
+  server_->Shutdown(absl::Seconds(30));
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(20)) << "it did not wait for the worker";
+  submitter.join();
+  while (worker.stream->Read(&directive)) {
+  }
+  worker.stream->Finish();
 }
 
 TEST_F(CoordinatorServerTest, AWatcherThatDoesNotReadDoesNotHoldUpAShutdown) {

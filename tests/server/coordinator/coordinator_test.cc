@@ -70,7 +70,7 @@ TEST_F(CoordinatorTest, ValidatesOnlyWithoutChangingAnything) {
   v1::SubmitSweepRequest request;
   *request.mutable_spec() = DemoSweep();
   request.set_validate_only(true);
-  const auto response = coordinator_->SubmitSweep(request);
+  const Answer response = *BeginSubmit(request);
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_EQ(response->sweep().sweep_id(), "");
   EXPECT_EQ(response->sweep().spec().agreement().threshold(), 0.7);
@@ -80,7 +80,7 @@ TEST_F(CoordinatorTest, ValidatesOnlyWithoutChangingAnything) {
   EXPECT_EQ(response->steps_per_run(), 4080);
   EXPECT_THAT(store_.events(), IsEmpty());
   request.mutable_spec()->clear_name();
-  EXPECT_EQ(coordinator_->SubmitSweep(request).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(BeginSubmit(request)->status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(CoordinatorTest, ARepeatedSubmissionIsTheSameSweep) {
@@ -156,8 +156,8 @@ TEST_F(CoordinatorTest, UnknownIdsAreNotFound) {
 TEST_F(CoordinatorTest, CancelsWhatWaitsAndWhatRuns) {
   FakeWorker worker("a", "1", 1);
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
-  ASSERT_TRUE(Submit(DemoSweep()).ok());
-  ASSERT_TRUE(Submit(DemoSweep()).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker).ok());
   ASSERT_TRUE(worker.Obey().ok());
   ASSERT_EQ(worker.directive().ranks_size(), 1);
   const auto cancelled = Cancel("s1");
@@ -184,7 +184,7 @@ TEST_F(CoordinatorTest, CancellingTwiceOrTooLateChangesNothing) {
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
   EXPECT_THAT(worker.directive().ranks(), IsEmpty());
   EXPECT_EQ(store_.events().size(), events);
-  ASSERT_TRUE(Submit(DemoSweep()).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker).ok());
   TrainToTheEnd(worker);
   EXPECT_EQ(Cancel("s2")->sweep().state(), v1::SWEEP_STATE_SUCCEEDED);
 }
@@ -200,8 +200,8 @@ TEST_F(CoordinatorTest, CountsForPrometheus) {
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
   v1::SweepSpec spec = DemoSweep();
   spec.mutable_resources()->set_ranks(2);
-  ASSERT_TRUE(Submit(spec).ok());
-  ASSERT_TRUE(Submit(spec).ok());
+  ASSERT_TRUE(Submit(spec, worker).ok());
+  ASSERT_TRUE(Submit(spec, worker).ok());
   const CoordinatorGauges gauges = coordinator_->Gauges();
   EXPECT_EQ(gauges.sweeps[v1::SWEEP_STATE_RUNNING], 1);
   EXPECT_EQ(gauges.sweeps[v1::SWEEP_STATE_QUEUED], 1);

@@ -25,7 +25,7 @@ class GangLifecycleTest : public CoordinatorFixture {
     ASSERT_TRUE(worker_.Report().ok());
     v1::SweepSpec spec = DemoSweep();
     if (ranks > 0) spec.mutable_resources()->set_ranks(ranks);
-    ASSERT_TRUE(Submit(spec).ok());
+    ASSERT_TRUE(Submit(spec, worker_).ok());
     ASSERT_TRUE(worker_.Obey().ok());
   }
 
@@ -205,6 +205,67 @@ TEST_F(GangLifecycleTest, ANanFailsItsRunAlone) {
   EXPECT_EQ(CountEvents(v1::Event::kSiblingSetFinished), 1) << "two of the three can be compared";
 }
 
+TEST_F(GangLifecycleTest, ARunOnOtherBatchesThanItsSiblingsFailsTheSweep) {
+  Start();
+  worker_.Step(1);
+  worker_.SucceedOne("s1-r0");
+  worker_.SucceedOne("s1-r1", "aabb");
+  worker_.SucceedOne("s1-r2");
+  worker_.Exit();
+  ASSERT_TRUE(worker_.Report().ok());
+  EXPECT_EQ(GetSweep().state(), v1::SWEEP_STATE_FAILED);
+  EXPECT_EQ(GetSweep().gangs(0).state(), v1::GANG_STATE_ENDED) << "it is not tried again";
+  const v1::Run run = GetRun("s1-r1");
+  EXPECT_EQ(run.state(), v1::RUN_STATE_FAILED);
+  EXPECT_EQ(run.failure().kind(), v1::FAILURE_KIND_BATCH_MISMATCH);
+  EXPECT_EQ(run.failure().message(), absl::StrCat("run s1-r1 was trained on batches aabb, but run s1-r0 of the same "
+                                                  "stream and hookpoint layers.9 on ",
+                                                  FakeWorker::kBatchHash));
+  EXPECT_EQ(GetRun("s1-r2").state(), v1::RUN_STATE_SUCCEEDED);
+  const v1::Event last = store_.events().back();
+  ASSERT_TRUE(last.has_sibling_set_finished());
+  EXPECT_THAT(last.sibling_set_finished().run_ids(), ElementsAre("s1-r0", "s1-r2")) << "nothing is compared with it";
+}
+
+TEST_F(GangLifecycleTest, ARunThatNamesNoBatchesIsNotTakenForASibling) {
+  Start();
+  worker_.SucceedOne("s1-r0");
+  worker_.SucceedOne("s1-r1", "");
+  ASSERT_TRUE(worker_.Report().ok());
+  EXPECT_EQ(GetRun("s1-r1").failure().kind(), v1::FAILURE_KIND_BATCH_MISMATCH);
+}
+
+TEST_F(GangLifecycleTest, ARetriedRunIsHeldToTheBatchesOfTheEarlierAttempt) {
+  Start();
+  worker_.SucceedOne("s1-r0");
+  worker_.Die(v1::FAILURE_KIND_IO, "disk full");
+  ASSERT_TRUE(worker_.Report().ok());
+  ASSERT_TRUE(worker_.Obey().ok());
+  Pass(absl::Seconds(1));
+  Restart();  // The log alone knows the batches of the first attempt.
+  ASSERT_TRUE(worker_.Connect(*coordinator_).ok());
+  ASSERT_TRUE(worker_.Obey().ok());
+  worker_.SucceedOne("s1-r1", "aabb");
+  worker_.SucceedOne("s1-r2");
+  ASSERT_TRUE(worker_.Report().ok());
+  EXPECT_EQ(GetRun("s1-r1").attempt(), 2);
+  EXPECT_EQ(GetRun("s1-r1").failure().kind(), v1::FAILURE_KIND_BATCH_MISMATCH);
+  EXPECT_EQ(GetRun("s1-r2").state(), v1::RUN_STATE_SUCCEEDED);
+}
+
+TEST_F(GangLifecycleTest, HookpointsHaveBatchesOfTheirOwn) {
+  ASSERT_TRUE(worker_.Connect(*coordinator_).ok());
+  v1::SweepSpec spec = DemoSweep(1);
+  spec.mutable_sae()->add_hookpoints("layers.9.mlp");
+  ASSERT_TRUE(Submit(spec, worker_).ok());
+  ASSERT_TRUE(worker_.Obey().ok());
+  worker_.SucceedOne("s1-r0", "aa");
+  worker_.SucceedOne("s1-r1", "bb");
+  worker_.Exit();
+  ASSERT_TRUE(worker_.Report().ok());
+  EXPECT_EQ(GetSweep().state(), v1::SWEEP_STATE_SUCCEEDED);
+}
+
 TEST_F(GangLifecycleTest, TheNextAttemptTrainsOnlyWhatIsUnfinished) {
   Start();
   worker_.Step(1);
@@ -222,6 +283,16 @@ TEST_F(GangLifecycleTest, TheNextAttemptTrainsOnlyWhatIsUnfinished) {
   TrainToTheEnd(worker_);
   EXPECT_EQ(GetSweep().state(), v1::SWEEP_STATE_SUCCEEDED);
   EXPECT_EQ(CountEvents(v1::Event::kRunSucceeded), 3);
+}
+
+TEST_F(GangLifecycleTest, TheWorkerIsToldOfTheCache) {
+  ASSERT_TRUE(worker_.Connect(*coordinator_).ok());
+  v1::SweepSpec spec = DemoSweep();
+  spec.mutable_activations()->mutable_cache()->set_dir("/cache");
+  spec.mutable_activations()->mutable_cache()->set_max_bytes(1 << 20);
+  ASSERT_TRUE(Submit(spec, worker_).ok());
+  ASSERT_EQ(worker_.directive().ranks_size(), 1);
+  EXPECT_EQ(worker_.directive().ranks(0).gang().cache().max_bytes(), 1 << 20);
 }
 
 TEST_F(GangLifecycleTest, TheSpecOfAnAttemptStaysAsItWas) {
@@ -277,7 +348,7 @@ TEST_F(GangLifecycleTest, MessagesOfAnOlderAttemptCountForNothing) {
 
 TEST_F(GangLifecycleTest, OutcomesOfRunsThatAreNotOfTheGangAreIgnored) {
   Start();
-  ASSERT_TRUE(Submit(DemoSweep()).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker_).ok());
   worker_.SucceedOne("s2-r0");
   worker_.SucceedOne("nonsense");
   ASSERT_TRUE(worker_.Report().ok());
@@ -302,7 +373,7 @@ TEST_F(GangLifecycleTest, AllRanksOfAGangArePlacedAtOnceAndFindEachOther) {
   ASSERT_TRUE(worker_.Connect(*coordinator_).ok());
   v1::SweepSpec spec = DemoSweep();
   spec.mutable_resources()->set_ranks(2);
-  ASSERT_TRUE(Submit(spec).ok());
+  ASSERT_TRUE(Submit(spec, worker_).ok());
   EXPECT_THAT(worker_.directive().ranks(), IsEmpty());
   ASSERT_TRUE(other.Connect(*coordinator_).ok());
   ASSERT_EQ(worker_.directive().ranks_size(), 1);
@@ -333,7 +404,7 @@ TEST_F(GangLifecycleTest, AGangDoesNotStartAnewWhileARankOfItStillRuns) {
   ASSERT_TRUE(other.Connect(*coordinator_).ok());
   v1::SweepSpec spec = DemoSweep();
   spec.mutable_resources()->set_ranks(3);
-  ASSERT_TRUE(Submit(spec).ok());
+  ASSERT_TRUE(Submit(spec, worker_).ok());
   *worker_.report().add_slots() = worker_.report().slots(0);
   worker_.report().mutable_slots(1)->set_slot_id("cpu:1");
   *worker_.report().add_slots() = worker_.report().slots(0);

@@ -53,8 +53,9 @@ class MainTest : public testing::Test {
   std::optional<Running> Start(const std::string& db) {
     const std::string ready = folder_.File("ready.json");
     EXPECT_TRUE(RemoveAll(ready).ok());
-    std::optional<Subprocess> process =
-        Spawn({"--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--db", db, "--ready-file", ready}, "serving.log");
+    std::optional<Subprocess> process = Spawn({"--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--db", db,
+                                               "--first-worker-seconds", "0", "--ready-file", ready},
+                                              "serving.log");
     if (!process.has_value()) return std::nullopt;
     const absl::Time deadline = absl::Now() + kDeadline;
     while (!PathExists(ready) && !process->Poll().has_value() && absl::Now() < deadline) Pause();

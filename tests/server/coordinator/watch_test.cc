@@ -55,7 +55,7 @@ TEST_F(WatchTest, TellsOfEventsOfTheSweepOrOfAll) {
   EXPECT_EQ(of_one->events, 1);
   EXPECT_EQ(of_all->events, 2);
   coordinator_->RemoveWatcher(last_watcher_);
-  ASSERT_TRUE(Submit(DemoSweep()).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker).ok());
   EXPECT_EQ(of_all->events, 2);
   EXPECT_EQ(coordinator_->Gauges().watchers, 1);
 }
@@ -63,7 +63,7 @@ TEST_F(WatchTest, TellsOfEventsOfTheSweepOrOfAll) {
 TEST_F(WatchTest, TellsOfProgressThatIsNews) {
   FakeWorker worker("a", "1", 1);
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
-  ASSERT_TRUE(Submit(DemoSweep(1)).ok());
+  ASSERT_TRUE(Submit(DemoSweep(1), worker).ok());
   ASSERT_TRUE(worker.Obey().ok());
   const auto with = Watch("s1", true);
   const auto without = Watch("s1", false);
@@ -80,8 +80,8 @@ TEST_F(WatchTest, TellsOfProgressThatIsNews) {
 TEST_F(WatchTest, ReadsEventsFromANumberToTheEnd) {
   FakeWorker worker("a", "1", 1);
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
-  ASSERT_TRUE(Submit(DemoSweep(1)).ok());
-  ASSERT_TRUE(Submit(DemoSweep(1)).ok());
+  ASSERT_TRUE(Submit(DemoSweep(1), worker).ok());
+  ASSERT_TRUE(Submit(DemoSweep(1), worker).ok());
   const auto first = coordinator_->ReadEvents("s1", 0, 1);
   ASSERT_EQ(first->events.size(), 1);
   EXPECT_TRUE(first->events[0].has_sweep_submitted());

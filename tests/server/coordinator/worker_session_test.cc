@@ -99,7 +99,7 @@ TEST_F(WorkerSessionTest, TakesASecondInstanceOnceTheFirstIsSilentBeyondItsLease
 TEST_F(WorkerSessionTest, TheSameInstanceMayConnectAgainBeforeItsOldStreamEnds) {
   FakeWorker worker("a", "1", 1);
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
-  ASSERT_TRUE(Submit(DemoSweep()).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker).ok());
   ASSERT_TRUE(worker.Obey().ok());
   FakeWorker again = worker;
   ASSERT_TRUE(again.Connect(*coordinator_).ok());
@@ -122,7 +122,7 @@ TEST_F(WorkerSessionTest, ASessionBelongsToOneInstance) {
 TEST_F(WorkerSessionTest, ANewInstanceLosesTheRanksOfTheOldOne) {
   FakeWorker worker("a", "1", 1);
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
-  ASSERT_TRUE(Submit(DemoSweep()).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker).ok());
   ASSERT_TRUE(worker.Obey().ok());
   worker.Step(1);
   ASSERT_TRUE(worker.Report().ok());
@@ -143,7 +143,7 @@ TEST_F(WorkerSessionTest, ANewInstanceLosesTheRanksOfTheOldOne) {
 TEST_F(WorkerSessionTest, AWorkerIsLostWhenItsSilenceOutlastsItsLease) {
   FakeWorker worker("a", "1", 1);
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
-  ASSERT_TRUE(Submit(DemoSweep()).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker).ok());
   ASSERT_TRUE(worker.Obey().ok());
   worker.Disconnect();
   FakeWorker spare("b", "1", 1);
@@ -166,7 +166,7 @@ TEST_F(WorkerSessionTest, AWorkerIsLostWhenItsSilenceOutlastsItsLease) {
 TEST_F(WorkerSessionTest, AConnectedWorkerThatIsSilentIsLostToo) {
   FakeWorker worker("a", "1", 1);
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
-  ASSERT_TRUE(Submit(DemoSweep()).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker).ok());
   ASSERT_TRUE(worker.Obey().ok());
   Pass(absl::Seconds(18));
   EXPECT_EQ(GetSweep().gangs(0).state(), v1::GANG_STATE_QUEUED);
@@ -184,7 +184,7 @@ TEST_F(WorkerSessionTest, AConnectedWorkerThatIsSilentIsLostToo) {
 TEST_F(WorkerSessionTest, AWorkerThatComesBackWithinItsLeaseGoesOn) {
   FakeWorker worker("a", "1", 1);
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
-  ASSERT_TRUE(Submit(DemoSweep()).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker).ok());
   ASSERT_TRUE(worker.Obey().ok());
   worker.Disconnect();
   Pass(absl::Seconds(14));

@@ -4,6 +4,7 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -18,10 +19,16 @@ namespace {
 
 using testing::ElementsAre;
 
-Expansion Expand(const v1::SweepSpec& spec, const std::string& sweep_id = "s1", int most_runs_per_gang = 64) {
-  const ValidatedSweep validated = ValidateSweep(spec);
+ResolvedSweep Resolve(const v1::SweepSpec& spec) {
+  ValidatedSweep validated = ValidateSweep(spec);
   EXPECT_TRUE(validated.violations.empty());
-  return ExpandSweep(validated.spec, sweep_id, {most_runs_per_gang});
+  return ResolveSweep(std::move(validated.spec), nullptr);
+}
+
+Expansion Expand(const v1::SweepSpec& spec, const std::string& sweep_id = "s1", int most_runs_per_gang = 64) {
+  const ResolvedSweep resolved = Resolve(spec);
+  EXPECT_TRUE(resolved.violations.empty());
+  return ExpandSweep(resolved, sweep_id, {most_runs_per_gang});
 }
 
 v1::SweepSpec Grid() {
@@ -87,11 +94,11 @@ TEST(Expansion, ResolvesTheLearningRateByWidth) {
 TEST(Expansion, CountsWholeSequencesRowsAndSteps) {
   v1::SweepSpec spec = DemoSweep();
   spec.mutable_data()->set_max_tokens(131'072 + 255);
-  const Expansion expansion = Expand(spec);
-  EXPECT_EQ(expansion.shape.sequences, 512);
-  EXPECT_EQ(expansion.shape.rows_per_epoch, 512 * 255);
-  EXPECT_EQ(expansion.shape.steps_per_run, 8 * 512 * 255 / 256);
-  EXPECT_EQ(expansion.gangs[0].stream().sequences(), 512);
+  const v1::StreamSpec stream = Expand(spec).gangs[0].stream();
+  EXPECT_EQ(stream.sequences(), 512);
+  EXPECT_EQ(stream.tokens(0).sequences(), 512);
+  EXPECT_EQ(stream.rows_per_epoch(), 512 * 255);
+  EXPECT_EQ(StepsPerRun(stream), 8 * 512 * 255 / 256);
 }
 
 TEST(Expansion, ResolvesTheStreamWithItsConstants) {
@@ -101,6 +108,9 @@ TEST(Expansion, ResolvesTheStreamWithItsConstants) {
   EXPECT_EQ(stream.order(), v1::SEQUENCE_ORDER_SHUFFLED);
   EXPECT_EQ(stream.exclude_first(), 1);
   EXPECT_EQ(stream.epochs(), 8);
+  EXPECT_EQ(stream.normalize(), v1::NORMALIZATION_NONE);
+  EXPECT_EQ(stream.normalize_rows(), 0);
+  EXPECT_FALSE(stream.has_padding_token());
   EXPECT_EQ(stream.micro_batch_sequences(), 8);
   EXPECT_EQ(stream.block_micro_batches(), 8);
 }
@@ -117,6 +127,20 @@ TEST(Expansion, TheStreamKeyFollowsFromTheStreamAlone) {
       [](v1::SweepSpec& s) { s.mutable_data()->set_max_tokens(100'000); },
       [](v1::SweepSpec& s) { s.mutable_activations()->set_exclude_first(2); },
       [](v1::SweepSpec& s) { s.mutable_activations()->set_shuffle_rows(1); },
+      [](v1::SweepSpec& s) { s.mutable_model()->set_dtype(v1::FLOAT_TYPE_BFLOAT16); },
+      [](v1::SweepSpec& s) { s.mutable_activations()->set_dtype(v1::FLOAT_TYPE_FLOAT16); },
+      [](v1::SweepSpec& s) { s.mutable_activations()->add_exclude_tokens(3); },
+      [](v1::SweepSpec& s) { s.mutable_data()->set_padding_token(0); },
+      [](v1::SweepSpec& s) { s.mutable_activations()->set_normalize(v1::NORMALIZATION_MEAN_SQUARE); },
+      [](v1::SweepSpec& s) {
+        s.mutable_activations()->set_normalize(v1::NORMALIZATION_MEAN_SQUARE);
+        s.mutable_activations()->set_normalize_rows(100);
+      },
+      [](v1::SweepSpec& s) { s.mutable_data()->add_tokens()->set_path("/data/second.bin"); },
+      [](v1::SweepSpec& s) {
+        s.mutable_data()->add_tokens()->set_path("/data/second.bin");
+        s.mutable_data()->mutable_tokens(1)->set_weight(3);
+      },
       [](v1::SweepSpec& s) { s.mutable_train()->set_epochs(9); },
       [](v1::SweepSpec& s) { s.mutable_train()->set_batch_tokens(255); },
   };
@@ -127,6 +151,22 @@ TEST(Expansion, TheStreamKeyFollowsFromTheStreamAlone) {
     keys.insert(Expand(spec).gangs[0].stream_key());
   }
   EXPECT_EQ(keys.size(), changes.size() + 1);
+}
+
+TEST(Expansion, ACacheIsTheGangsAndNoPartOfTheStream) {
+  v1::SweepSpec spec = DemoSweep();
+  spec.mutable_activations()->mutable_cache()->set_dir("/cache");
+  spec.mutable_activations()->mutable_cache()->set_max_bytes(1 << 30);
+  const v1::Gang gang = Expand(spec).gangs[0];
+  EXPECT_EQ(gang.cache().dir(), "/cache");
+  EXPECT_EQ(gang.stream_key(), Expand(DemoSweep()).gangs[0].stream_key());
+  EXPECT_FALSE(Expand(DemoSweep()).gangs[0].has_cache());
+}
+
+TEST(Expansion, ExcludedTokensStandInOrderWhateverTheUsersOrder) {
+  v1::SweepSpec spec = DemoSweep();
+  for (const int64_t token : {7, 0, 3}) spec.mutable_activations()->add_exclude_tokens(token);
+  EXPECT_THAT(Expand(spec).gangs[0].stream().exclude_tokens(), ElementsAre(0, 3, 7));
 }
 
 TEST(Expansion, PacksGangsAndCarriesTheRanksWanted) {

@@ -8,6 +8,7 @@ namespace {
 TEST(RetryPolicy, NeverRetriesWhatTheSameInputGivesAgain) {
   EXPECT_EQ(RetryBackoffMs(v1::FAILURE_KIND_USER_ERROR, 1), std::nullopt);
   EXPECT_EQ(RetryBackoffMs(v1::FAILURE_KIND_NOT_FINITE, 1), std::nullopt);
+  EXPECT_EQ(RetryBackoffMs(v1::FAILURE_KIND_BATCH_MISMATCH, 1), std::nullopt);
 }
 
 TEST(RetryPolicy, RetriesThreeTimesWithADoublingBackoff) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/server/support/sweep_builder.h"
@@ -53,18 +54,31 @@ INSTANTIATE_TEST_SUITE_P(
                 "data.tokens[0].path", "at most 4096 bytes"},
         BadSpec{"tokens_relative", [](auto& s) { s.mutable_data()->mutable_tokens(0)->set_path("x.bin"); },
                 "data.tokens[0].path", "x.bin"},
-        BadSpec{"hookpoint", [](auto& s) { s.mutable_sae()->add_hookpoints("layer.9"); }, "sae.hookpoints[1]",
-                "is \"layer.9\"; must be layers.N, layers.N.mlp or layers.N.attn"},
-        BadSpec{"hookpoint_zeros", [](auto& s) { s.mutable_sae()->set_hookpoints(0, "layers.09"); },
-                "sae.hookpoints[0]", "layers.09"},
-        BadSpec{"hookpoint_negative", [](auto& s) { s.mutable_sae()->set_hookpoints(0, "layers.-1"); },
-                "sae.hookpoints[0]", "layers.-1"},
-        BadSpec{"hookpoint_huge", [](auto& s) { s.mutable_sae()->set_hookpoints(0, "layers.99999999999"); },
-                "sae.hookpoints[0]", "layers.99999999999"},
-        BadSpec{"hookpoint_site", [](auto& s) { s.mutable_sae()->set_hookpoints(0, "layers.1.resid"); },
-                "sae.hookpoints[0]", "layers.1.resid"},
-        BadSpec{"hookpoint_tail", [](auto& s) { s.mutable_sae()->set_hookpoints(0, "layers.1.mlp.0"); },
-                "sae.hookpoints[0]", "layers.1.mlp.0"},
+        BadSpec{"tokens_none", [](auto& s) { s.mutable_data()->clear_tokens(); }, "data.tokens",
+                "has 0 files; must have 1..64"},
+        BadSpec{"tokens_many",
+                [](auto& s) {
+                  for (int i = 0; i < 64; ++i) s.mutable_data()->add_tokens()->set_path(absl::StrCat("/", i));
+                },
+                "data.tokens", "has 65 files"},
+        BadSpec{"tokens_twice", [](auto& s) { s.mutable_data()->add_tokens()->set_path("/data/gcide.bin"); },
+                "data.tokens[1].path", "is the same as data.tokens[0].path"},
+        BadSpec{"cache_relative",
+                [](auto& s) {
+                  s.mutable_activations()->mutable_cache()->set_dir("cache");
+                  s.mutable_activations()->mutable_cache()->set_max_bytes(1);
+                },
+                "activations.cache.dir", "is \"cache\"; must be an absolute path"},
+        BadSpec{"path_without_folder", [](auto& s) { s.mutable_activations()->set_path("/rows"); }, "activations.path",
+                "is \"/rows\"; must be absent unless source is folder"},
+        BadSpec{"hookpoint_empty", [](auto& s) { s.mutable_sae()->set_hookpoints(0, ""); }, "sae.hookpoints[0]",
+                "is \"\"; must be 1..128 characters"},
+        BadSpec{"hookpoint_long", [](auto& s) { s.mutable_sae()->add_hookpoints(std::string(129, 'x')); },
+                "sae.hookpoints[1]", "must be 1..128 characters"},
+        BadSpec{"hookpoint_slash", [](auto& s) { s.mutable_sae()->add_hookpoints("layers/9"); }, "sae.hookpoints[1]",
+                "layers/9"},
+        BadSpec{"hookpoint_dots", [](auto& s) { s.mutable_sae()->add_hookpoints(".."); }, "sae.hookpoints[1]",
+                "is \"..\"; must be"},
         BadSpec{"architecture", [](auto& s) { s.mutable_sae()->add_architectures("relu"); }, "sae.architectures[0]",
                 "is \"relu\"; must be topk"}),
     [](const auto& info) { return info.param.label; });
@@ -93,6 +107,49 @@ INSTANTIATE_TEST_SUITE_P(
                 "activations.exclude_first", "is -1"},
         BadSpec{"shuffle_rows", [](auto& s) { s.mutable_activations()->set_shuffle_rows(0); },
                 "activations.shuffle_rows", "is 0; must be 1.."},
+        BadSpec{"weight_negative", [](auto& s) { s.mutable_data()->mutable_tokens(0)->set_weight(-1); },
+                "data.tokens[0].weight", "is -1; must be above 0 and at most 1000000000"},
+        BadSpec{"weight_nan", [](auto& s) { s.mutable_data()->mutable_tokens(0)->set_weight(kNan); },
+                "data.tokens[0].weight", "is nan"},
+        BadSpec{"weight_without_a_sequence",
+                [](auto& s) {
+                  s.mutable_data()->add_tokens()->set_path("/data/rare.bin");
+                  s.mutable_data()->mutable_tokens(1)->set_weight(1e-6);
+                },
+                "data.tokens[1].weight", "is 1e-06; must give the file at least one of the 512 sequences"},
+        BadSpec{"padding_token", [](auto& s) { s.mutable_data()->set_padding_token(int64_t{1} << 32); },
+                "data.padding_token", "is 4294967296; must be 0..4294967295"},
+        BadSpec{"exclude_token", [](auto& s) { s.mutable_activations()->add_exclude_tokens(-1); },
+                "activations.exclude_tokens[0]", "is -1; must be 0..4294967295"},
+        BadSpec{"exclude_tokens_twice",
+                [](auto& s) {
+                  for (int i = 0; i < 2; ++i) s.mutable_activations()->add_exclude_tokens(7);
+                },
+                "activations.exclude_tokens[1]", "is the same as activations.exclude_tokens[0]"},
+        BadSpec{"exclude_tokens_many",
+                [](auto& s) {
+                  for (int i = 0; i < 1025; ++i) s.mutable_activations()->add_exclude_tokens(i);
+                },
+                "activations.exclude_tokens", "has 1025 values; must have at most 1024"},
+        BadSpec{"model_dtype", [](auto& s) { s.mutable_model()->set_dtype(v1::FLOAT_TYPE_FLOAT16); }, "model.dtype",
+                "is 3; must be float32 or bfloat16"},
+        BadSpec{"dtype", [](auto& s) { s.mutable_activations()->set_dtype(static_cast<v1::FloatType>(9)); },
+                "activations.dtype", "is 9; must be float32, bfloat16 or float16"},
+        BadSpec{"source", [](auto& s) { s.mutable_activations()->set_source(static_cast<v1::ActivationSource>(9)); },
+                "activations.source", "is 9; must be model or folder"},
+        BadSpec{"cache_size", [](auto& s) { s.mutable_activations()->mutable_cache()->set_dir("/cache"); },
+                "activations.cache.max_bytes", "is 0; must be at least 1"},
+        BadSpec{"normalize", [](auto& s) { s.mutable_activations()->set_normalize(static_cast<v1::Normalization>(9)); },
+                "activations.normalize", "is 9; must be none or mean_square"},
+        BadSpec{"normalize_rows_alone", [](auto& s) { s.mutable_activations()->set_normalize_rows(5); },
+                "activations.normalize_rows", "is 5; must be absent unless normalize is mean_square"},
+        BadSpec{"normalize_rows_beyond",
+                [](auto& s) {
+                  s.mutable_activations()->set_normalize(v1::NORMALIZATION_MEAN_SQUARE);
+                  s.mutable_activations()->set_shuffle_rows(100);
+                  s.mutable_activations()->set_normalize_rows(101);
+                },
+                "activations.normalize_rows", "is 101; must be at least 1 and at most shuffle_rows (100)"},
         BadSpec{"epochs", [](auto& s) { s.mutable_train()->set_epochs(0); }, "train.epochs", "is 0; must be 1..10000"},
         BadSpec{"epochs_many", [](auto& s) { s.mutable_train()->set_epochs(10'001); }, "train.epochs", "10001"},
         BadSpec{"batch_tokens", [](auto& s) { s.mutable_train()->set_batch_tokens(0); }, "train.batch_tokens",
@@ -121,6 +178,61 @@ INSTANTIATE_TEST_SUITE_P(
         BadSpec{"ranks_zero", [](auto& s) { s.mutable_resources()->set_ranks(0); }, "resources.ranks",
                 "is 0; must be 1..64"},
         BadSpec{"ranks_many", [](auto& s) { s.mutable_resources()->set_ranks(65); }, "resources.ranks", "is 65"}),
+    [](const auto& info) { return info.param.label; });
+
+// A sweep over a folder of activations.
+void ReadFolder(v1::SweepSpec& spec) {
+  spec.clear_model();
+  spec.clear_data();
+  spec.clear_activations();
+  spec.mutable_activations()->set_source(v1::ACTIVATION_SOURCE_FOLDER);
+  spec.mutable_activations()->set_path("/rows");
+}
+
+BadSpec BadFolder(const std::string& label, std::function<void(v1::SweepSpec&)> spoil, const std::string& field,
+                  const std::string& description) {
+  const auto spoil_folder = [spoil](v1::SweepSpec& spec) {
+    ReadFolder(spec);
+    spoil(spec);
+  };
+  return {label, spoil_folder, field, description};
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Folder, SweepValidationTest,
+    testing::Values(
+        BadFolder(
+            "path", [](auto& s) { s.mutable_activations()->clear_path(); }, "activations.path",
+            "is \"\"; must be an absolute path"),
+        BadFolder(
+            "model_relative", [](auto& s) { s.mutable_model()->set_path("m"); }, "model.path",
+            "is \"m\"; must be an absolute path"),
+        BadFolder(
+            "model_dtype", [](auto& s) { s.mutable_model()->set_dtype(v1::FLOAT_TYPE_FLOAT32); }, "model.dtype",
+            "is given; must be absent where activations come from a folder"),
+        BadFolder(
+            "tokens", [](auto& s) { s.mutable_data()->add_tokens()->set_path("/t"); }, "data.tokens", "is given"),
+        BadFolder(
+            "sequence_length", [](auto& s) { s.mutable_data()->set_sequence_length(2); }, "data.sequence_length",
+            "is given"),
+        BadFolder(
+            "padding_token", [](auto& s) { s.mutable_data()->set_padding_token(0); }, "data.padding_token", "is given"),
+        BadFolder(
+            "max_tokens", [](auto& s) { s.mutable_data()->set_max_tokens(-1); }, "data.max_tokens",
+            "is -1; must be 0..100000000000000"),
+        BadFolder(
+            "exclude_first", [](auto& s) { s.mutable_activations()->set_exclude_first(1); },
+            "activations.exclude_first", "is given"),
+        BadFolder(
+            "exclude_tokens", [](auto& s) { s.mutable_activations()->add_exclude_tokens(1); },
+            "activations.exclude_tokens", "is given"),
+        BadFolder(
+            "cache",
+            [](auto& s) {
+              s.mutable_activations()->mutable_cache()->set_dir("/cache");
+              s.mutable_activations()->mutable_cache()->set_max_bytes(1);
+            },
+            "activations.cache", "is given")),
     [](const auto& info) { return info.param.label; });
 
 INSTANTIATE_TEST_SUITE_P(
@@ -162,7 +274,7 @@ TEST(SweepValidation, ReturnsEverythingThatIsWrongAtOnce) {
   spec.set_name("");
   spec.mutable_train()->set_epochs(-1);
   spec.mutable_sae()->add_k(9999);
-  spec.mutable_sae()->add_hookpoints("mlp");
+  spec.mutable_sae()->add_hookpoints("mlp 9");
   std::vector<std::string> fields;
   for (const SpecViolation& violation : ValidateSweep(spec).violations) fields.push_back(violation.field);
   EXPECT_THAT(fields, testing::UnorderedElementsAre("name", "train.epochs", "sae.k[1]", "sae.hookpoints[1]"));
@@ -187,7 +299,24 @@ TEST(SweepValidation, CutsALongTextBetweenCharacters) {
   EXPECT_THAT(validated.violations[0].description, HasSubstr("é...\""));
 }
 
-TEST(SweepValidation, FillsInEveryDefault) {
+TEST(SweepValidation, AFolderNeedsNeitherModelNorTokens) {
+  v1::SweepSpec spec = DemoSweep();
+  ReadFolder(spec);
+  EXPECT_TRUE(ValidateSweep(spec).violations.empty());
+  spec.mutable_model()->set_path("/models/named");
+  spec.mutable_data()->set_max_tokens(100);
+  EXPECT_TRUE(ValidateSweep(spec).violations.empty());
+}
+
+TEST(SweepValidation, TakesSynonymsAndPatternsOfHookpoints) {
+  v1::SweepSpec spec = DemoSweep();
+  for (const char* name : {"layers.*.mlp", "model.layers.9", "gpt_neox.layers.3.mlp", "embeddings", "layers.[0-3]"}) {
+    spec.mutable_sae()->add_hookpoints(name);
+  }
+  EXPECT_TRUE(ValidateSweep(spec).violations.empty());
+}
+
+TEST(SweepValidation, FillsInEveryConstantDefault) {
   v1::SweepSpec spec = DemoSweep();
   spec.clear_activations();
   spec.clear_train();
@@ -200,23 +329,19 @@ TEST(SweepValidation, FillsInEveryDefault) {
   EXPECT_EQ(full.data().seed(), 0);
   EXPECT_EQ(full.activations().exclude_first(), 0);
   EXPECT_EQ(full.activations().shuffle_rows(), 65'536);
+  EXPECT_EQ(full.activations().source(), v1::ACTIVATION_SOURCE_MODEL);
+  EXPECT_EQ(full.activations().normalize(), v1::NORMALIZATION_NONE);
+  EXPECT_FALSE(full.activations().has_cache());
+  EXPECT_TRUE(full.activations().has_dtype());
+  EXPECT_TRUE(full.model().has_dtype());
+  EXPECT_EQ(full.data().tokens(0).weight(), 1);
   EXPECT_EQ(full.train().epochs(), 1);
   EXPECT_EQ(full.train().batch_tokens(), 4096);
   EXPECT_FALSE(full.train().has_learning_rate()) << "it follows from each run's latents";
-  EXPECT_EQ(full.train().warmup_steps(), 1000);
   EXPECT_EQ(full.train().decay(), v1::LEARNING_RATE_DECAY_LINEAR);
   EXPECT_EQ(full.train().auxiliary().alpha(), 0);
-  EXPECT_EQ(full.train().auxiliary().dead_after_tokens(), 10'000'000);
   EXPECT_THAT(full.sae().architectures(), testing::ElementsAre("topk"));
   EXPECT_EQ(full.agreement().threshold(), 0.7);
-}
-
-TEST(SweepValidation, DerivedDefaultsShrinkWithTheStream) {
-  const ValidatedSweep validated = ValidateSweep(DemoSweep());
-  ASSERT_TRUE(validated.violations.empty());
-  // 512 sequences of 255 rows; 8 epochs in batches of 256 are 4080 steps.
-  EXPECT_EQ(validated.spec.train().warmup_steps(), 408);
-  EXPECT_EQ(validated.spec.train().auxiliary().dead_after_tokens(), 130'560);
 }
 
 TEST(SweepValidation, KeepsWhatTheUserSet) {

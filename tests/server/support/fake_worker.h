@@ -15,6 +15,9 @@ namespace seedbed {
 
 class FakeWorker {
  public:
+  // Of every run, whatever its stream.
+  static constexpr char kBatchHash[] = "00112233445566778899aabbccddeeff";
+
   struct Sink final : public SessionSink {
     void Send(v1::WorkerDirective sent) override {
       directive = std::move(sent);
@@ -71,6 +74,23 @@ class FakeWorker {
     return Report();
   }
 
+  // Looks at the files of all sweeps that it is asked to and finds nothing wrong: no position excluded but the first
+  // ones, hookpoints by the names that they have.
+  absl::Status Inspect() {
+    report_.clear_inspection_results();
+    for (const v1::InspectionRequest& request : directive().inspections()) {
+      const v1::SweepSpec& spec = request.spec();
+      v1::InspectionResult& result = *report_.add_inspection_results();
+      result.set_inspection_id(request.inspection_id());
+      *result.mutable_hookpoints() = spec.sae().hookpoints();
+      result.set_d_model(576);
+      const int64_t length = spec.data().sequence_length();
+      result.set_rows_per_epoch(
+          length == 0 ? 1000 : spec.data().max_tokens() / length * (length - spec.activations().exclude_first()));
+    }
+    return Report();
+  }
+
   // What the following do shows in the next report. Each is of all ranks, which share the runs in turn.
   void Step(int64_t step) {
     ForEachRun([&](v1::RankStatus& rank, const std::string& run_id) {
@@ -89,13 +109,14 @@ class FakeWorker {
       v1::RunOutcome& outcome = *rank.add_outcomes();
       outcome.set_run_id(run_id);
       outcome.mutable_result()->set_steps(4080);
-      outcome.mutable_result()->set_batch_hash("00112233445566778899aabbccddeeff");
+      outcome.mutable_result()->set_batch_hash(kBatchHash);
     });
   }
-  void SucceedOne(const std::string& run_id) {
+  void SucceedOne(const std::string& run_id, const std::string& batch_hash = kBatchHash) {
     v1::RunOutcome& outcome = *report_.mutable_ranks(0)->add_outcomes();
     outcome.set_run_id(run_id);
     outcome.mutable_result()->set_steps(4080);
+    outcome.mutable_result()->set_batch_hash(batch_hash);
   }
   void FailRun(const std::string& run_id, v1::FailureKind kind) {
     v1::RunOutcome& outcome = *report_.mutable_ranks(0)->add_outcomes();

@@ -1,0 +1,75 @@
+#include "server/scheduler/sweep_resolution.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "server/scheduler/hookpoint_name.h"
+#include "server/scheduler/stream_validation.h"
+#include "server/scheduler/sweep_defaults.h"
+#include "server/scheduler/sweep_validation.h"
+
+namespace seedbed {
+namespace {
+
+void CheckNormalizeRows(const v1::ActivationSpec& activations, const StreamShape& shape, ViolationList& violations) {
+  if (!activations.has_normalize_rows() || activations.normalize_rows() <= shape.rows_per_epoch) return;
+  violations.Add("activations.normalize_rows",
+                 absl::StrCat("is ", activations.normalize_rows(), "; must be at most the rows of an epoch (",
+                              shape.rows_per_epoch, ")"));
+}
+
+}  // namespace
+
+std::string FieldThatNeedsInspection(const v1::SweepSpec& spec) {
+  if (ReadsFolder(spec)) return "activations.source";
+  if (!spec.activations().exclude_tokens().empty()) return "activations.exclude_tokens";
+  if (spec.data().has_padding_token()) return "data.padding_token";
+  for (int i = 0; i < spec.sae().hookpoints_size(); ++i) {
+    if (!IsCanonicalHookpoint(spec.sae().hookpoints(i))) return ElementPath("sae.hookpoints", i);
+  }
+  return "";
+}
+
+std::string InspectionDefect(const v1::InspectionResult& result) {
+  if (!result.violations().empty()) return "";
+  if (result.rows_per_epoch() < 0 || result.rows_per_epoch() > kMostTokens) {
+    return absl::StrCat("rows_per_epoch is ", result.rows_per_epoch(), "; must be 0..", kMostTokens);
+  }
+  if (result.hookpoints().empty()) return "hookpoints is empty; must have at least one";
+  absl::flat_hash_set<absl::string_view> seen;
+  for (int i = 0; i < result.hookpoints_size(); ++i) {
+    if (IsHookpointText(result.hookpoints(i)) && seen.insert(result.hookpoints(i)).second) continue;
+    return absl::StrCat(ElementPath("hookpoints", i), " is ", Quoted(result.hookpoints(i)),
+                        "; must be a name, and there once");
+  }
+  return "";
+}
+
+ResolvedSweep ResolveSweep(v1::SweepSpec spec, const v1::InspectionResult* inspection) {
+  ResolvedSweep resolved;
+  ViolationList violations;
+  std::optional<int64_t> counted_rows;
+  if (inspection != nullptr) {
+    for (const v1::InspectionViolation& found : inspection->violations()) {
+      violations.Add(found.field(), found.description());
+    }
+    if (violations.empty()) {
+      *spec.mutable_sae()->mutable_hookpoints() = inspection->hookpoints();
+      CheckRunCount(spec.sae(), violations);
+    }
+    if (RowsMustBeCounted(spec)) counted_rows = inspection->rows_per_epoch();
+  }
+  if (violations.empty()) {
+    resolved.shape = ShapeOf(spec, counted_rows);
+    CheckSteps(spec, resolved.shape, violations);
+    CheckNormalizeRows(spec.activations(), resolved.shape, violations);
+  }
+  if (violations.empty()) FillDerivedDefaults(resolved.shape, spec);
+  resolved.spec = std::move(spec);
+  resolved.violations = violations.Take();
+  return resolved;
+}
+
+}  // namespace seedbed
