@@ -1,11 +1,7 @@
 #include "worker/daemon/rank_process.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,19 +13,6 @@
 
 namespace seedbed {
 namespace {
-
-constexpr int kMessageFd = 3;
-constexpr size_t kReadBytes = 64 << 10;
-// In one Advance, so that a rank that never stops talking can't keep the daemon from its other work.
-constexpr int kMostReads = 16;
-
-// Not durable on purpose: the file dies with the rank, and an fsync beside a rank that spools can take seconds.
-absl::Status WriteSpec(const std::string& path, const v1::TrainerSpec& spec) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << spec.SerializeAsString();
-  file.close();
-  return file.good() ? absl::OkStatus() : ErrnoStatus(errno, absl::StrCat("writing ", path));
-}
 
 v1::FailureKind KindOfStartError(const absl::Status& status) {
   return absl::IsInvalidArgument(status) ? v1::FAILURE_KIND_INTERNAL : v1::FAILURE_KIND_IO;
@@ -132,21 +115,13 @@ absl::Status RankProcess::PrepareFiles(const v1::TrainerSpec& spec) const {
   RETURN_IF_ERROR(MakeFolders(LogsFolder(options_.scratch_root)));
   RETURN_IF_ERROR(RemoveAll(folder_));
   RETURN_IF_ERROR(MakeFolders(folder_));
-  return WriteSpec(spec_path_, spec);
+  return WriteSpecFile(spec_path_, spec);
 }
 
 absl::Status RankProcess::Spawn() {
-  ASSIGN_OR_RETURN(Pipe lifeline, MakePipe());
-  ASSIGN_OR_RETURN(Pipe messages, MakePipe());
-  if (fcntl(messages.read_end.get(), F_SETFL, O_NONBLOCK) != 0) return ErrnoStatus(errno, "message pipe");
-  SpawnOptions spawn;
-  spawn.argv = {options_.trainer_path, "--spec", spec_path_, "--message-fd", absl::StrCat(kMessageFd)};
-  spawn.fds = {{lifeline.read_end.get(), STDIN_FILENO}, {messages.write_end.get(), kMessageFd}};
-  spawn.stderr_path = log_path_;
-  ASSIGN_OR_RETURN(Subprocess process, Subprocess::Spawn(spawn));
+  ASSIGN_OR_RETURN(TrainerProcess process,
+                   TrainerProcess::Spawn(options_.trainer_path, {"--spec", spec_path_}, log_path_));
   process_.emplace(std::move(process));
-  lifeline_ = std::move(lifeline.write_end);
-  messages_ = std::move(messages.read_end);
   return absl::OkStatus();
 }
 
@@ -194,47 +169,15 @@ void RankProcess::Kill() {
 
 bool RankProcess::ReadMessages() {
   bool changed = false;
-  char buffer[kReadBytes];
-  for (int reads = 0; reads < kMostReads && messages_.valid(); ++reads) {
-    const ssize_t count = read(messages_.get(), buffer, sizeof buffer);
-    if (count > 0) {
-      frames_.Append(absl::string_view(buffer, static_cast<size_t>(count)));
-      changed |= TakeFrames();
-    } else if (count == 0) {
-      messages_.Close();
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      break;
-    } else if (errno != EINTR) {
-      GiveUpOn(ErrnoStatus(errno, "reading its messages"));
-    }
-  }
-  return changed;
-}
-
-bool RankProcess::TakeFrames() {
-  bool changed = false;
-  v1::RankMessage message;
-  while (true) {
-    const absl::StatusOr<bool> whole = frames_.Next(&message);
-    const absl::Status status = whole.ok() && *whole ? tracker_.Apply(message) : whole.status();
-    if (!status.ok()) {
-      GiveUpOn(status);
-      return true;
-    }
-    if (!*whole) return changed;
+  const absl::Status read = process_->ReadMessages([&](const v1::RankMessage& message) {
     changed = true;
-  }
-}
-
-void RankProcess::GiveUpOn(const absl::Status& why) {
-  unreadable_ = why;
-  messages_.Close();
-  Kill();
+    return tracker_.Apply(message);
+  });
+  if (!read.ok()) unreadable_ = read;
+  return changed || !read.ok();
 }
 
 void RankProcess::Finish(const ExitStatus& exit) {
-  messages_.Close();
-  lifeline_.Close();
   std::optional<v1::Failure> failure = ExplainEnd(exit);
   if (failure.has_value()) {
     failure->set_rank(id_.rank);
@@ -244,6 +187,7 @@ void RankProcess::Finish(const ExitStatus& exit) {
     for (std::string& line : TailOfFile(log_path_, kLogTailLines)) failure->add_log_tail(std::move(line));
   }
   tracker_.MarkExited(failure.has_value() ? &*failure : nullptr);
+  process_.reset();
   RemoveFiles();
   Log(status().has_failure() && !stop_reason_.has_value() ? LogLevel::kWarning : LogLevel::kInfo, "rank ended",
       {{"sweep", sweep_id_},
@@ -265,7 +209,7 @@ std::optional<v1::Failure> RankProcess::ExplainEnd(const ExitStatus& exit) const
   }
   if (tracker_.own_failure().has_value()) return tracker_.own_failure();
   if (!exit.ok()) return MakeFailure(v1::FAILURE_KIND_RANK_DIED, exit.ToString());
-  if (frames_.pending_bytes() > 0) {
+  if (process_->is_within_message()) {
     return MakeFailure(v1::FAILURE_KIND_INTERNAL, absl::StrCat(exit.ToString(), " in the middle of a message"));
   }
   return std::nullopt;

@@ -1,7 +1,4 @@
 // One rank as a process: started, listened to, stopped, and its end explained.
-//
-// The process gets the read end of a pipe as standard input, whose other end only the daemon holds: end of file there
-// tells the rank that the daemon is dead, however that came. Its messages come over descriptor 3.
 #ifndef SEEDBED_WORKER_DAEMON_RANK_PROCESS_H_
 #define SEEDBED_WORKER_DAEMON_RANK_PROCESS_H_
 
@@ -12,12 +9,12 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/subprocess.h"
-#include "proto/framing/framing.h"
 #include "seedbed/v1/trainer.pb.h"
 #include "seedbed/v1/worker.pb.h"
 #include "worker/daemon/rank_id.h"
 #include "worker/daemon/rank_tracker.h"
 #include "worker/daemon/reconciler.h"
+#include "worker/daemon/trainer_process.h"
 
 namespace seedbed {
 
@@ -29,8 +26,6 @@ struct RankOptions {
   int collective_timeout_ms = 120'000;
   absl::Duration stop_grace = absl::Seconds(5);  // From SIGTERM to SIGKILL.
 };
-
-inline constexpr size_t kLogTailLines = 50;
 
 std::string RanksFolder(const std::string& scratch_root);
 std::string LogsFolder(const std::string& scratch_root);
@@ -46,7 +41,7 @@ class RankProcess {
   ~RankProcess();
 
   // Becomes readable when there is something for Advance to read; -1 = nothing more will come.
-  int message_fd() const { return messages_.get(); }
+  int message_fd() const { return process_.has_value() ? process_->message_fd() : -1; }
 
   // Reads what has come (a bounded amount), kills what has overrun its grace, notices the end. True when status()
   // changed. Never blocks on the rank.
@@ -72,8 +67,6 @@ class RankProcess {
   void RemoveFiles() const;
 
   bool ReadMessages();
-  bool TakeFrames();
-  void GiveUpOn(const absl::Status& why);
   void Finish(const ExitStatus& exit);
   std::optional<v1::Failure> ExplainEnd(const ExitStatus& exit) const;
   v1::Failure MakeFailure(v1::FailureKind kind, absl::string_view what) const;
@@ -86,15 +79,12 @@ class RankProcess {
   const std::string log_path_;
 
   RankTracker tracker_;
-  FrameReader frames_;
   absl::Status unreadable_;  // Why its messages could not be read any further.
   bool failed_before_stop_ = false;
   std::optional<StopReason> stop_reason_;
   absl::Duration kill_at_ = absl::InfiniteDuration();
 
-  OwnedFd lifeline_;  // Write end of its standard input.
-  OwnedFd messages_;
-  std::optional<Subprocess> process_;  // Destroyed first.
+  std::optional<TrainerProcess> process_;  // While it runs. Destroyed first.
 };
 
 }  // namespace seedbed

@@ -1,11 +1,8 @@
 #include "worker/daemon/rank_supervisor.h"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "common/logging.h"
@@ -27,10 +24,7 @@ bool FailedByItself(const v1::RankStatus& status) {
 
 absl::StatusOr<std::unique_ptr<RankSupervisor>> RankSupervisor::Start(Options options, Clock* clock,
                                                                       WorkerMetrics* metrics) {
-  ASSIGN_OR_RETURN(Pipe wake, MakePipe());
-  for (const int fd : {wake.read_end.get(), wake.write_end.get()}) {
-    if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) return ErrnoStatus(errno, "wake-up pipe");
-  }
+  ASSIGN_OR_RETURN(WakePipe wake, WakePipe::Make());
   auto supervisor =
       std::unique_ptr<RankSupervisor>(new RankSupervisor(std::move(options), clock, metrics, std::move(wake)));
   absl::MutexLock lock(&supervisor->join_mutex_);
@@ -38,7 +32,7 @@ absl::StatusOr<std::unique_ptr<RankSupervisor>> RankSupervisor::Start(Options op
   return supervisor;
 }
 
-RankSupervisor::RankSupervisor(Options options, Clock* clock, WorkerMetrics* metrics, Pipe wake)
+RankSupervisor::RankSupervisor(Options options, Clock* clock, WorkerMetrics* metrics, WakePipe wake)
     : options_(std::move(options)), clock_(clock), metrics_(metrics), wake_(std::move(wake)) {}
 
 RankSupervisor::~RankSupervisor() { Stop(); }
@@ -50,7 +44,7 @@ void RankSupervisor::Apply(const v1::WorkerDirective& directive, std::optional<a
     orders_.directive = std::move(copy);
     if (report_sent_at.has_value()) orders_.lease.Renew(*report_sent_at, absl::Milliseconds(directive.lease_ms()));
   }
-  Wake();
+  wake_.Wake();
 }
 
 std::vector<v1::RankStatus> RankSupervisor::Statuses() const {
@@ -63,14 +57,9 @@ void RankSupervisor::Stop() {
     absl::MutexLock lock(&mutex_);
     orders_.stopping = true;
   }
-  Wake();
+  wake_.Wake();
   absl::MutexLock lock(&join_mutex_);
   if (thread_.joinable()) thread_.join();
-}
-
-void RankSupervisor::Wake() {
-  // A pipe that is full wakes as well.
-  [[maybe_unused]] const ssize_t written = write(wake_.write_end.get(), "", 1);
 }
 
 RankSupervisor::Orders RankSupervisor::ReadOrders() {
@@ -91,14 +80,12 @@ void RankSupervisor::Loop() {
 }
 
 void RankSupervisor::WaitForNews() {
-  std::vector<pollfd> fds = {{wake_.read_end.get(), POLLIN, 0}};
+  std::vector<pollfd> fds = {{wake_.fd(), POLLIN, 0}};
   for (const auto& [id, rank] : ranks_) {
     if (rank->message_fd() >= 0) fds.push_back({rank->message_fd(), POLLIN, 0});
   }
   poll(fds.data(), fds.size(), AnyRuns() ? kTickMs : kIdleTickMs);
-  char drained[64];
-  while (read(wake_.read_end.get(), drained, sizeof drained) > 0) {
-  }
+  wake_.Drain();
 }
 
 bool RankSupervisor::AdvanceRanks() {

@@ -16,11 +16,11 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
-#include "common/subprocess.h"
 #include "seedbed/v1/worker.pb.h"
 #include "worker/daemon/lease.h"
 #include "worker/daemon/rank_process.h"
 #include "worker/daemon/reconciler.h"
+#include "worker/daemon/wake_pipe.h"
 #include "worker/daemon/worker_metrics.h"
 
 namespace seedbed {
@@ -52,7 +52,7 @@ class RankSupervisor {
   void Stop();
 
  private:
-  RankSupervisor(Options options, Clock* clock, WorkerMetrics* metrics, Pipe wake);
+  RankSupervisor(Options options, Clock* clock, WorkerMetrics* metrics, WakePipe wake);
 
   struct Orders {
     std::shared_ptr<const v1::WorkerDirective> directive;  // Null = the coordinator has not spoken.
@@ -60,7 +60,6 @@ class RankSupervisor {
     bool stopping = false;
   };
 
-  void Wake();
   Orders ReadOrders();
 
   // On the supervisor's thread.
@@ -76,7 +75,7 @@ class RankSupervisor {
   const Options options_;
   Clock* const clock_;
   WorkerMetrics* const metrics_;
-  const Pipe wake_;
+  const WakePipe wake_;
 
   // Of the supervisor's thread alone.
   std::map<RankId, std::unique_ptr<RankProcess>> ranks_;

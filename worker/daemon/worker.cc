@@ -67,11 +67,18 @@ absl::Status Worker::StartParts() {
   handler.make_report = [this] { return MakeReport(); };
   handler.on_directive = [this](const v1::WorkerDirective& directive, std::optional<absl::Duration> report_sent_at) {
     ranks_->Apply(directive, report_sent_at);
+    inspector_->Apply(directive);
   };
   handler.on_connection = [this](bool connected) { metrics_.SetConnected(connected); };
   handler.on_refused = options_.on_refused;
   session_ = std::make_unique<SessionClient>(options_.session, std::move(handler), clock_);
 
+  Inspector::Options inspections;
+  inspections.trainer_path = options_.ranks.trainer_path;
+  inspections.folder = JoinPath(options_.ranks.scratch_root, "inspections");
+  inspections.time_limit = options_.inspection_limit;
+  inspections.on_change = [this] { session_->NotifyChanged(); };
+  ASSIGN_OR_RETURN(inspector_, Inspector::Start(std::move(inspections), clock_));
   RankSupervisor::Options options{options_.ranks, options_.slots, [this] { session_->NotifyChanged(); }};
   ASSIGN_OR_RETURN(ranks_, RankSupervisor::Start(std::move(options), clock_, &metrics_));
   session_->Start();
@@ -79,6 +86,7 @@ absl::Status Worker::StartParts() {
 }
 
 void Worker::Stop() {
+  if (inspector_ != nullptr) inspector_->Stop();
   if (ranks_ != nullptr) ranks_->Stop();
   if (session_ != nullptr) session_->Stop();
 }
@@ -100,6 +108,7 @@ v1::WorkerReport Worker::MakeReport() const {
   report.set_version(SEEDBED_VERSION);
   for (const v1::Slot& slot : options_.slots) *report.add_slots() = slot;
   for (v1::RankStatus& status : ranks_->Statuses()) *report.add_ranks() = std::move(status);
+  for (v1::InspectionResult& result : inspector_->Results()) *report.add_inspection_results() = std::move(result);
   return report;
 }
 

@@ -14,6 +14,7 @@
 #include "common/file.h"
 #include "prometheus/registry.h"
 #include "seedbed/v1/worker.pb.h"
+#include "worker/daemon/inspector.h"
 #include "worker/daemon/rank_supervisor.h"
 #include "worker/daemon/session_client.h"
 #include "worker/daemon/worker_metrics.h"
@@ -30,6 +31,7 @@ class Worker {
     std::string name;  // WorkerReport.worker_name
     std::vector<v1::Slot> slots;
     RankOptions ranks;
+    absl::Duration inspection_limit = absl::Seconds(60);  // For one look at the files of a sweep.
     SessionClient::Options session;
     // From a thread of the worker, at most once: the coordinator will not have this worker. Call Stop next, from
     // another thread.
@@ -60,8 +62,9 @@ class Worker {
   const std::string instance_id_;
   const FileLock scratch_lock_;
   WorkerMetrics metrics_;
-  // Each calls the other, so the session exists before the ranks do and is stopped after them.
+  // Session and others call each other, so the session exists before them and is stopped after them.
   std::unique_ptr<SessionClient> session_;
+  std::unique_ptr<Inspector> inspector_;
   std::unique_ptr<RankSupervisor> ranks_;
 };
 

@@ -46,6 +46,10 @@ WorkerMetrics::WorkerMetrics(Registry& registry, const std::vector<v1::Slot>& sl
                          "Tokens that this worker's ranks put through the language model")),
       exchange_bytes_(OneCounter(registry, "seedbed_worker_exchange_bytes_total",
                                  "Bytes of activations that this worker's ranks sent to other ranks")),
+      rows_from_cache_(OneCounter(registry, "seedbed_worker_rows_from_cache_total",
+                                  "Rows that this worker's ranks read from a cache instead of harvesting them")),
+      cache_shards_refused_(OneCounter(registry, "seedbed_worker_cache_shards_refused_total",
+                                       "Shards of caches that were damaged and harvested again")),
       phase_seconds_(BuildCounter()
                          .Name("seedbed_worker_phase_seconds_total")
                          .Help("Time that this worker's ranks spent, by phase")
@@ -61,14 +65,17 @@ WorkerMetrics::WorkerMetrics(Registry& registry, const std::vector<v1::Slot>& sl
     slot_family.Add({{"device", slot.device() == v1::DEVICE_KIND_CUDA ? "cuda" : "cpu"}}).Increment();
   }
   for (const auto& [state, name] : kStates) ranks_.Add({{"state", name}});
-  for (const char* phase : {"harvest", "exchange", "step", "spool"}) phase_seconds_.Add({{"phase", phase}});
+  for (const char* phase : {"harvest", "exchange", "step", "spool", "stall"}) phase_seconds_.Add({{"phase", phase}});
 }
 
 void WorkerMetrics::AddWork(const v1::StreamProgress& before, const v1::StreamProgress& after) {
-  AddIfPositive(tokens_,
-                static_cast<double>(after.tokens_harvested()) - static_cast<double>(before.tokens_harvested()));
-  AddIfPositive(exchange_bytes_,
-                static_cast<double>(after.exchange_bytes_sent()) - static_cast<double>(before.exchange_bytes_sent()));
+  const auto add_count = [](Counter& counter, int64_t from, int64_t to) {
+    AddIfPositive(counter, static_cast<double>(to) - static_cast<double>(from));
+  };
+  add_count(tokens_, before.tokens_harvested(), after.tokens_harvested());
+  add_count(exchange_bytes_, before.exchange_bytes_sent(), after.exchange_bytes_sent());
+  add_count(rows_from_cache_, before.rows_from_cache(), after.rows_from_cache());
+  add_count(cache_shards_refused_, before.cache_shards_refused(), after.cache_shards_refused());
   const auto add_seconds = [&](const char* phase, double from, double to) {
     AddIfPositive(phase_seconds_.Add({{"phase", phase}}), to - from);
   };
@@ -76,6 +83,7 @@ void WorkerMetrics::AddWork(const v1::StreamProgress& before, const v1::StreamPr
   add_seconds("exchange", before.exchange_seconds(), after.exchange_seconds());
   add_seconds("step", before.step_seconds(), after.step_seconds());
   add_seconds("spool", before.spool_seconds(), after.spool_seconds());
+  add_seconds("stall", before.stall_seconds(), after.stall_seconds());
 }
 
 void WorkerMetrics::SetRanks(const std::vector<v1::RankStatus>& ranks) {

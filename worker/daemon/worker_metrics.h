@@ -49,6 +49,8 @@ class WorkerMetrics {
   prometheus::Gauge& lease_;
   prometheus::Counter& tokens_;
   prometheus::Counter& exchange_bytes_;
+  prometheus::Counter& rows_from_cache_;
+  prometheus::Counter& cache_shards_refused_;
   prometheus::Family<prometheus::Counter>& phase_seconds_;
   std::array<prometheus::Family<prometheus::Gauge>*, kRunSeries> run_families_;
 

@@ -24,6 +24,11 @@ void FakeCoordinator::Want(std::vector<v1::DesiredRank> ranks) {
   wanted_ = std::move(ranks);
 }
 
+void FakeCoordinator::WantInspections(std::vector<v1::InspectionRequest> inspections) {
+  absl::MutexLock lock(&mutex_);
+  inspections_ = std::move(inspections);
+}
+
 void FakeCoordinator::SetLease(absl::Duration lease) {
   absl::MutexLock lock(&mutex_);
   lease_ = lease;
@@ -96,6 +101,7 @@ v1::WorkerDirective FakeCoordinator::Answer(const v1::WorkerReport& report) {
   v1::WorkerDirective directive;
   directive.set_acknowledged_sequence(report.sequence());
   directive.set_lease_ms(absl::ToInt64Milliseconds(lease_));
+  for (const v1::InspectionRequest& request : inspections_) *directive.add_inspections() = request;
   for (const v1::DesiredRank& wanted : wanted_) {
     v1::DesiredRank& rank = *directive.add_ranks();
     rank = wanted;

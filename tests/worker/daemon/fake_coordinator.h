@@ -29,6 +29,7 @@ class FakeCoordinator final : public v1::WorkerService::Service {
 
   // Rank 0's address is filled in for its peers once it was reported.
   void Want(std::vector<v1::DesiredRank> ranks);
+  void WantInspections(std::vector<v1::InspectionRequest> inspections);
   void SetLease(absl::Duration lease);
   // Go on reading reports and answer none.
   void SetSilent(bool silent);
@@ -55,6 +56,7 @@ class FakeCoordinator final : public v1::WorkerService::Service {
 
   mutable absl::Mutex mutex_;
   std::vector<v1::DesiredRank> wanted_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::InspectionRequest> inspections_ ABSL_GUARDED_BY(mutex_);
   absl::Duration lease_ ABSL_GUARDED_BY(mutex_) = absl::Seconds(60);
   bool silent_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status refusal_ ABSL_GUARDED_BY(mutex_);

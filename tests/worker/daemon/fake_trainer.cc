@@ -1,4 +1,5 @@
-// Stands in for seedbed-trainer. What it does is the part of its gang's id before the first "-"; see kBehaviours.
+// Stands in for seedbed-trainer. What it does is the part of its gang's id before the first "-"; see kBehaviours. With
+// --inspect it is the part of the sweep's name.
 // In the artifact folder it leaves, named by its rank: .starts, a line with its process id for every start; .spec, its
 // spec; .eof once it has seen the end of its standard input.
 #include <fcntl.h>
@@ -218,14 +219,48 @@ int FakeTrainer::CheckSurroundings() {
   return 0;
 }
 
+// As --inspect. Leaves its process id in the file that the sweep names as its model.
+int Inspect(const v1::InspectionRequest& request, int fd) {
+  std::ofstream(request.spec().model().path(), std::ios::app) << getpid() << "\n";
+  const std::string name = std::vector<std::string>(absl::StrSplit(request.spec().name(), '-'))[0];
+  v1::RankMessage message;
+  v1::InspectionResult& result = *message.mutable_inspection_result();
+  result.set_inspection_id(request.inspection_id());
+  result.add_hookpoints("layers.0");
+  result.set_rows_per_epoch(7);
+  if (name == "otherid") result.set_inspection_id("of-another");
+  if (name == "long") result.mutable_hookpoints(0)->append(100'000, 'x');
+  if (name == "hello") message.mutable_hello();
+  if (name == "bad") {
+    result.Clear();
+    result.set_inspection_id(request.inspection_id());
+    result.add_violations()->set_field("model.path");
+  }
+  if (name == "exit3" || name == "hang") fprintf(stderr, "reading the model\nout of luck: \xFF\n");
+  if (name == "hang") pause();
+  if (name == "exit3") return 3;
+  if (name == "abort") abort();
+  if (name == "silent") return 0;
+  (void)WriteFrame(fd, message);
+  if (name == "twice") (void)WriteFrame(fd, message);
+  return 0;
+}
+
 int Main(int argc, char** argv) {
   std::string spec_path;
+  std::string request_path;
   int fd = -1;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (strcmp(argv[i], "--spec") == 0) spec_path = argv[i + 1];
+    if (strcmp(argv[i], "--inspect") == 0) request_path = argv[i + 1];
     if (strcmp(argv[i], "--message-fd") == 0) fd = atoi(argv[i + 1]);
   }
   signal(SIGPIPE, SIG_IGN);
+  if (!request_path.empty()) {
+    v1::InspectionRequest request;
+    std::ifstream file(request_path, std::ios::binary);
+    return request.ParseFromIstream(&file) ? Inspect(request, fd) : 98;
+  }
   v1::TrainerSpec spec;
   {
     std::ifstream file(spec_path, std::ios::binary);

@@ -149,6 +149,20 @@ TEST_F(RankSupervisorTest, MetricsFollowTheRanks) {
   EXPECT_THAT(afterwards, HasSubstr("seedbed_worker_ranks_failed_total 1"));
 }
 
+TEST(WorkerMetricsTest, TellsOfCachesAndStalls) {
+  prometheus::Registry registry;
+  WorkerMetrics metrics(registry, {});
+  v1::StreamProgress progress;
+  progress.set_rows_from_cache(700);
+  progress.set_cache_shards_refused(2);
+  progress.set_stall_seconds(0.25);
+  metrics.AddWork({}, progress);
+  const std::string text = prometheus::TextSerializer().Serialize(registry.Collect());
+  EXPECT_THAT(text, HasSubstr("seedbed_worker_rows_from_cache_total 700"));
+  EXPECT_THAT(text, HasSubstr("seedbed_worker_cache_shards_refused_total 2"));
+  EXPECT_THAT(text, HasSubstr("seedbed_worker_phase_seconds_total{phase=\"stall\"} 0.25"));
+}
+
 TEST(WorkerMetricsTest, CountersNeverFall) {
   prometheus::Registry registry;
   WorkerMetrics metrics(registry, {});

@@ -29,6 +29,22 @@ v1::Slot CpuSlot(int index) {
   return slot;
 }
 
+v1::InspectionRequest InspectionOf(const std::string& id, const std::string& name, const std::string& starts) {
+  v1::InspectionRequest request;
+  request.set_inspection_id(id);
+  request.mutable_spec()->set_name(name);
+  request.mutable_spec()->mutable_model()->set_path(starts);
+  return request;
+}
+
+std::vector<int> ReadPids(const std::string& path) {
+  std::ifstream file(path);
+  std::vector<int> pids;
+  int pid = 0;
+  while (file >> pid) pids.push_back(pid);
+  return pids;
+}
+
 RankFolders::RankFolders() {
   (void)MakeFolders(artifacts());
   (void)MakeFolders(scratch());
@@ -47,11 +63,7 @@ std::string RankFolders::File(const std::string& gang_id, int rank, const std::s
 }
 
 std::vector<int> RankFolders::Starts(const std::string& gang_id, int rank) const {
-  std::ifstream file(File(gang_id, rank, ".starts"));
-  std::vector<int> pids;
-  int pid = 0;
-  while (file >> pid) pids.push_back(pid);
-  return pids;
+  return ReadPids(File(gang_id, rank, ".starts"));
 }
 
 bool RankFolders::SawEndOfInput(const std::string& gang_id, int rank) const {

@@ -17,6 +17,13 @@ v1::DesiredRank DesiredOn(const std::string& slot_id, const std::string& gang_id
 
 v1::Slot CpuSlot(int index);
 
+// Of a sweep `name`: what of it is before the first "-" is what the fake trainer does. It leaves its process ids in the
+// file `starts`.
+v1::InspectionRequest InspectionOf(const std::string& id, const std::string& name, const std::string& starts);
+
+// One number a line, from a file that may not be there.
+std::vector<int> ReadPids(const std::string& path);
+
 // A scratch and an artifact folder, and the fake trainer.
 class RankFolders {
  public:

@@ -102,6 +102,43 @@ TEST_F(WorkerTest, ARankIsStartedReportedAndForgotten) {
   EXPECT_TRUE(WaitFor([&] { return coordinator_.last().ranks().empty(); }));
 }
 
+TEST_F(WorkerTest, AnInspectionIsReportedAndForgottenAndTakesNoSlot) {
+  StartWorker();
+  coordinator_.Want({DesiredOn("cpu:0", "hang-a"), DesiredOn("cpu:1", "hang-b")});
+  ASSERT_TRUE(WaitForState("hang-a", v1::RANK_STATE_RUNNING) && WaitForState("hang-b", v1::RANK_STATE_RUNNING));
+  const std::string starts = folders_.Path("inspection.starts");
+  coordinator_.WantInspections({InspectionOf("i1", "good", starts)});
+  ASSERT_TRUE(WaitFor([&] { return coordinator_.last().inspection_results_size() == 1; }));
+  EXPECT_EQ(coordinator_.last().inspection_results(0).inspection_id(), "i1");
+  ASSERT_TRUE(WaitForReports(3));  // It is wanted still: it stays.
+  EXPECT_EQ(coordinator_.last().inspection_results_size(), 1);
+  EXPECT_EQ(ReadPids(starts).size(), 1);
+  coordinator_.WantInspections({});
+  EXPECT_TRUE(WaitFor([&] { return coordinator_.last().inspection_results().empty(); }));
+  EXPECT_EQ(coordinator_.Rank("hang-a").state(), v1::RANK_STATE_RUNNING);
+}
+
+TEST_F(WorkerTest, AnInspectionSurvivesTheCoordinator) {
+  StartWorker();
+  const std::string starts = folders_.Path("inspection.starts");
+  coordinator_.WantInspections({InspectionOf("i1", "good", starts)});
+  ASSERT_TRUE(WaitFor([&] { return coordinator_.last().inspection_results_size() == 1; }));
+  coordinator_.Crash();
+  coordinator_.StartAgain();
+  ASSERT_TRUE(WaitFor([&] { return coordinator_.sessions() >= 2; }) && WaitForReports(2));
+  EXPECT_EQ(coordinator_.last().inspection_results_size(), 1);
+  EXPECT_EQ(ReadPids(starts).size(), 1) << "not done again";
+}
+
+TEST_F(WorkerTest, AStopEndsAnInspection) {
+  StartWorker();
+  const std::string starts = folders_.Path("inspection.starts");
+  coordinator_.WantInspections({InspectionOf("i1", "hang", starts)});
+  ASSERT_TRUE(WaitFor([&] { return ReadPids(starts).size() == 1; }));
+  worker_->Stop();
+  EXPECT_FALSE(IsAlive(ReadPids(starts).at(0)));
+}
+
 TEST_F(WorkerTest, AFailureIsReportedWithItsLog) {
   StartWorker();
   coordinator_.Want({DesiredOn("cpu:0", "exit3")});
