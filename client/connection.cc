@@ -20,15 +20,17 @@ std::string LastReason(const std::string& message) {
 
 }  // namespace
 
-absl::Status ExplainCall(const grpc::Status& status, const std::string& who, const std::string& address) {
-  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+absl::Status ExplainCall(const grpc::Status& status, const std::string& who, const std::string& address,
+                         absl::Duration timeout) {
+  // Our daemons send details with every error, gRPC with none of its own.
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE && status.error_details().empty()) {
     return absl::UnavailableError(absl::StrCat("can't reach ", who, " at ", address, " (",
                                                LastReason(status.error_message()),
                                                "); start one with \"seedbed up\", or name another with --server"));
   }
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
     return absl::DeadlineExceededError(
-        absl::StrCat(who, " at ", address, " did not answer within ", absl::FormatDuration(kCallTimeout)));
+        absl::StrCat(who, " at ", address, " did not answer within ", absl::FormatDuration(timeout)));
   }
   return FromGrpcStatus(status);
 }
@@ -41,17 +43,18 @@ CoordinatorClient::CoordinatorClient(const std::string& address)
     : address_(address), stub_(v1::SweepService::NewStub(MakeChannel(address))) {}
 
 template <typename Request, typename Response>
-absl::StatusOr<Response> CoordinatorClient::Call(Method<Request, Response> method, const Request& request) {
+absl::StatusOr<Response> CoordinatorClient::Call(Method<Request, Response> method, const Request& request,
+                                                 absl::Duration timeout) {
   grpc::ClientContext context;
-  SetDeadline(context, kCallTimeout);
+  SetDeadline(context, timeout);
   Response response;
   const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
-  if (!status.ok()) return ExplainCall(status, "the coordinator", address_);
+  if (!status.ok()) return ExplainCall(status, "the coordinator", address_, timeout);
   return response;
 }
 
 absl::StatusOr<v1::SubmitSweepResponse> CoordinatorClient::Submit(const v1::SubmitSweepRequest& request) {
-  return Call(&v1::SweepService::Stub::SubmitSweep, request);
+  return Call(&v1::SweepService::Stub::SubmitSweep, request, kSubmitTimeout);
 }
 
 absl::StatusOr<v1::Sweep> CoordinatorClient::GetSweep(const std::string& sweep_id) {

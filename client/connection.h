@@ -17,9 +17,13 @@ namespace seedbed {
 
 inline constexpr char kDefaultServer[] = "127.0.0.1:7600";
 inline constexpr absl::Duration kCallTimeout = absl::Seconds(10);
+// A worker may take a minute to inspect a sweep's files.
+inline constexpr absl::Duration kSubmitTimeout = absl::Seconds(90);
 
-// `status` of a call to "the coordinator" or "the results service" at `address`, as the user is told it.
-absl::Status ExplainCall(const grpc::Status& status, const std::string& who, const std::string& address);
+// `status` of a call to "the coordinator" or "the results service" at `address`, as the user is told it. What the
+// daemon itself answered stays as it is.
+absl::Status ExplainCall(const grpc::Status& status, const std::string& who, const std::string& address,
+                         absl::Duration timeout = kCallTimeout);
 
 // How a user calls this program on that coordinator: "seedbed", with --server where it is not the default.
 std::string CommandFor(const std::string& address);
@@ -47,7 +51,8 @@ class CoordinatorClient {
   template <typename Request, typename Response>
   using Method = grpc::Status (seedbed::v1::SweepService::Stub::*)(grpc::ClientContext*, const Request&, Response*);
   template <typename Request, typename Response>
-  absl::StatusOr<Response> Call(Method<Request, Response> method, const Request& request);
+  absl::StatusOr<Response> Call(Method<Request, Response> method, const Request& request,
+                                absl::Duration timeout = kCallTimeout);
 
   const std::string address_;
   const std::unique_ptr<seedbed::v1::SweepService::Stub> stub_;

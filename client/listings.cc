@@ -8,6 +8,7 @@
 #include "client/agreement_report.h"
 #include "client/connection.h"
 #include "client/format.h"
+#include "client/stream_facts.h"
 #include "client/table.h"
 #include "common/clock.h"
 #include "common/status.h"
@@ -50,20 +51,14 @@ std::string FormatPlacements(const v1::Gang& gang) {
 }
 
 std::string FormatSweep(const v1::Sweep& sweep, absl::Time now) {
-  const v1::SweepSpec& spec = sweep.spec();
   Table facts({{"sweep"}, {sweep.sweep_id()}});
-  facts.AddRow({"name", spec.name()});
+  facts.AddRow({"name", sweep.spec().name()});
   facts.AddRow({"state", FormatState(sweep.state())});
   facts.AddRow({"submitted", FormatTimestamp(sweep.submitted_unix_ms())});
   facts.AddRow({"took", Took(sweep, now)});
   facts.AddRow({"runs", FormatRunCounts(sweep)});
   facts.AddRow({"sibling sets", absl::StrCat(sweep.sibling_sets_size())});
-  facts.AddRow({"model", spec.model().path()});
-  facts.AddRow(
-      {"tokens", absl::StrCat(FormatCount(spec.data().max_tokens()), " of ",
-                              absl::StrJoin(spec.data().tokens(), ", ", [](std::string* out, const auto& file) {
-                                absl::StrAppend(out, file.path());
-                              }))});
+  for (const Fact& fact : StreamFacts(sweep)) facts.AddRow({fact.name, fact.value});
   Table gangs({{"GANG"}, {"STATE"}, {"ATTEMPT", kRight}, {"FAILED", kRight}, {"RUNS", kRight}, {"RANKS"}});
   for (const v1::Gang& gang : sweep.gangs()) {
     gangs.AddRow({gang.gang_id(), FormatState(gang.state()), absl::StrCat(gang.attempt()),

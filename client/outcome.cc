@@ -1,9 +1,11 @@
 #include "client/outcome.h"
 
 #include <map>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/agreement_report.h"
@@ -15,11 +17,30 @@ namespace {
 
 using FailureText = std::string;
 
+constexpr char kMismatch[] = "BATCH MISMATCH";
+
+// What means that siblings were not trained on the same data is not to be overlooked.
+FailureText DescribeFailure(const v1::Failure& failure) {
+  if (failure.kind() != v1::FAILURE_KIND_BATCH_MISMATCH) return FormatFailure(failure);
+  return absl::StrCat(kMismatch, ": ", OneLine(failure.message()));
+}
+
+// Mismatches first.
+struct ByWeight {
+  bool operator()(const FailureText& a, const FailureText& b) const {
+    const bool a_last = !absl::StartsWith(a, kMismatch);
+    const bool b_last = !absl::StartsWith(b, kMismatch);
+    return std::tie(a_last, a) < std::tie(b_last, b);
+  }
+};
+
 // Runs that failed in the same words, by those words.
-std::map<FailureText, std::vector<const v1::Run*>> FailedRuns(const SweepOutcome& outcome) {
-  std::map<FailureText, std::vector<const v1::Run*>> failed;
+using RunsByFailure = std::map<FailureText, std::vector<const v1::Run*>, ByWeight>;
+
+RunsByFailure FailedRuns(const SweepOutcome& outcome) {
+  RunsByFailure failed;
   for (const v1::Run& run : outcome.runs.runs()) {
-    if (run.state() == v1::RUN_STATE_FAILED) failed[FormatFailure(run.failure())].push_back(&run);
+    if (run.state() == v1::RUN_STATE_FAILED) failed[DescribeFailure(run.failure())].push_back(&run);
   }
   return failed;
 }

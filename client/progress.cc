@@ -86,6 +86,14 @@ std::string FormatSucceeded(const SweepView& view, const v1::RunSucceeded& succe
                       result.batch_hash());
 }
 
+std::string FormatFailed(const SweepView& view, const v1::RunFailed& failed) {
+  const std::string line =
+      absl::StrCat(RunName(view, failed.run_id()), ": failed, ", FormatKind(failed.failure().kind()));
+  // Other failures are explained once, at the end.
+  if (failed.failure().kind() != v1::FAILURE_KIND_BATCH_MISMATCH) return line;
+  return absl::StrCat(line, ": ", OneLine(failed.failure().message()));
+}
+
 std::string FormatAttemptEnded(const SweepView& view, const v1::Event& event) {
   const v1::GangAttemptEnded& ended = event.gang_attempt_ended();
   if (!ended.has_failure()) return "";
@@ -163,8 +171,7 @@ std::string FormatEvent(const SweepView& view, const v1::Event& event) {
     case v1::Event::kRunSucceeded:
       return FormatSucceeded(view, event.run_succeeded());
     case v1::Event::kRunFailed:
-      return absl::StrCat(RunName(view, event.run_failed().run_id()), ": failed, ",
-                          FormatKind(event.run_failed().failure().kind()));
+      return FormatFailed(view, event.run_failed());
     case v1::Event::kGangAttemptEnded:
       return FormatAttemptEnded(view, event);
     case v1::Event::kSweepCancelled:

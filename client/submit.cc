@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/connection.h"
 #include "client/format.h"
+#include "client/stream_facts.h"
 #include "client/sweep_file.h"
 #include "client/table.h"
 #include "common/clock.h"
@@ -70,9 +71,12 @@ std::string FormatDryRun(const v1::SubmitSweepResponse& response) {
                   absl::StrCat(sae.k()), absl::StrCat(sae.seed()), absl::StrCat(sets(run.sibling_set_id())),
                   absl::StrCat(gangs(run.gang_id()))});
   }
-  return absl::StrCat(table.ToString(), "\n", number, number == 1 ? " run" : " runs", ", sibling sets: ", sets.size(),
-                      ", gangs: ", gangs.size(), "\n", FormatCount(response.steps_per_run()), " steps a run, ",
-                      FormatCount(response.rows_per_epoch()), " rows an epoch\nnothing was submitted (--dry-run)\n");
+  Table facts({{"sweep"}, {response.sweep().spec().name()}});
+  for (const Fact& fact : StreamFacts(response.sweep())) facts.AddRow({fact.name, fact.value});
+  return absl::StrCat(facts.ToString(), "\n", table.ToString(), "\n", number, number == 1 ? " run" : " runs",
+                      ", sibling sets: ", sets.size(), ", gangs: ", gangs.size(), "\n",
+                      FormatCount(response.steps_per_run()), " steps a run, ", FormatCount(response.rows_per_epoch()),
+                      " rows an epoch\nnothing was submitted (--dry-run)\n");
 }
 
 std::string FormatSubmitted(const SubmitOptions& options, const v1::SubmitSweepResponse& response) {

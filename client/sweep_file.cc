@@ -120,6 +120,7 @@ class SweepReader {
 
   absl::Status ReadField(const SweepField& field, const YamlEntry& entry) {
     if (!field.list) return ReadOne(field, field.key, entry.line, entry.value);
+    if (!field.members.empty()) return ReadElements(field, entry);
     const std::string allowed = absl::StrCat("a list, each ", field.Allowed());
     if (entry.value.kind == YamlNode::Kind::kScalar) {
       return Bad(entry.line, field.key, absl::StrCat("the single value ", Describe(entry.value)),
@@ -128,6 +129,49 @@ class SweepReader {
     if (entry.value.kind != YamlNode::Kind::kList) return Bad(entry.line, field.key, Describe(entry.value), allowed);
     if (entry.value.items.empty()) return Bad(entry.line, field.key, "an empty list", allowed);
     return ReadList(field, entry.value);
+  }
+
+  // Of a field with members.
+  absl::Status ReadElements(const SweepField& field, const YamlEntry& entry) {
+    if (entry.value.kind == YamlNode::Kind::kScalar) return ReadElement(field, field.key, entry.line, entry.value);
+    if (entry.value.kind != YamlNode::Kind::kList || entry.value.items.empty()) {
+      const std::string found = entry.value.kind == YamlNode::Kind::kList ? "an empty list" : Describe(entry.value);
+      return Bad(entry.line, field.key, found,
+                 absl::StrCat(field.members[0].Allowed(), ", or a list, each ", field.Allowed()));
+    }
+    for (size_t i = 0; i < entry.value.items.size(); ++i) {
+      const std::string key = absl::StrCat(field.key, "[", i, "]");
+      const YamlNode& item = entry.value.items[i];
+      file_.lines[key] = item.line;
+      RETURN_IF_ERROR(ReadElement(field, key, item.line, item));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadElement(const SweepField& field, const std::string& key, int line, const YamlNode& node) {
+    field.set({}, file_.spec);
+    if (node.kind == YamlNode::Kind::kMap) return ReadMembers(field, key, node);
+    if (node.kind != YamlNode::Kind::kScalar) return Bad(line, key, Describe(node), field.Allowed());
+    return ReadOne(field.members[0], key, line, node);
+  }
+
+  absl::Status ReadMembers(const SweepField& field, const std::string& element, const YamlNode& map) {
+    std::set<std::string> known;
+    for (const SweepField& member : field.members) known.insert(member.key);
+    for (const YamlEntry& entry : map.entries) {
+      const std::string key = absl::StrCat(element, ".", entry.key);
+      if (known.count(entry.key) == 0) return UnknownKey(key, entry, known);
+      file_.lines[key] = entry.line;
+      const auto member = std::find_if(field.members.begin(), field.members.end(),
+                                       [&](const SweepField& member) { return member.key == entry.key; });
+      RETURN_IF_ERROR(ReadOne(*member, key, entry.line, entry.value));
+    }
+    for (const SweepField& member : field.members) {
+      const std::string key = absl::StrCat(element, ".", member.key);
+      if (member.need == SweepField::Need::kAlways && file_.lines.count(key) == 0)
+        return Missing(map.line, key, member);
+    }
+    return absl::OkStatus();
   }
 
   absl::Status ReadList(const SweepField& field, const YamlNode& list) {
@@ -162,13 +206,31 @@ class SweepReader {
 
   absl::Status CheckRequired() const {
     for (const SweepField& field : SweepFields()) {
-      if (!field.required || file_.lines.count(field.key) > 0) continue;
-      const std::string section = field.key.substr(0, field.key.rfind('.'));
-      const auto line = file_.lines.find(section);
-      return Bad(line == file_.lines.end() ? 1 : line->second, field.key, "nothing",
-                 absl::StrCat(field.list ? "a list, each " : "", field.Allowed(), "; it has no default"));
+      const auto section = file_.lines.find(field.key.substr(0, field.key.rfind('.')));
+      const bool has_section = section != file_.lines.end();
+      if (file_.lines.count(field.key) > 0 || !IsNeeded(field, has_section)) continue;
+      return Missing(has_section ? section->second : 1, field.key, field);
     }
     return absl::OkStatus();
+  }
+
+  bool IsNeeded(const SweepField& field, bool has_section) const {
+    switch (field.need) {
+      case SweepField::Need::kNever:
+        return false;
+      case SweepField::Need::kAlways:
+        return true;
+      case SweepField::Need::kUnlessFolder:
+        return file_.spec.activations().source() != v1::ACTIVATION_SOURCE_FOLDER;
+      case SweepField::Need::kWithSection:
+        return has_section;
+    }
+    return false;
+  }
+
+  absl::Status Missing(int line, const std::string& key, const SweepField& field) const {
+    return Bad(line, key, "nothing",
+               absl::StrCat(field.list ? "a list, each " : "", field.Allowed(), "; it has no default"));
   }
 
   SweepFile& file_;

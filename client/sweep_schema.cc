@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -16,10 +17,12 @@ namespace {
 
 using v1::SweepSpec;
 using Type = SweepField::Type;
+using Need = SweepField::Need;
 using Range = SweepField::Range;
 
 constexpr int64_t kUnbounded = std::numeric_limits<int64_t>::max();
 constexpr int64_t kMillion = 1 << 20;
+constexpr int64_t kLargestTokenId = 0xFFFF'FFFF;
 constexpr size_t kLongestName = 64;
 constexpr size_t kLongestText = 4096;
 
@@ -50,27 +53,59 @@ SweepField Choice(const char* key, std::vector<std::string> choices, void (*set)
   return field;
 }
 
-SweepField Required(SweepField field) {
-  field.required = true;
+SweepField Bytes(const char* key, void (*set)(const SweepValue&, SweepSpec&)) {
+  SweepField field = Field(key, Type::kBytes, set);
+  field.least = 1;
+  field.most = kUnbounded;
   return field;
 }
+
+SweepField Needed(Need need, SweepField field) {
+  field.need = need;
+  return field;
+}
+
+SweepField Required(SweepField field) { return Needed(Need::kAlways, std::move(field)); }
 
 SweepField List(SweepField field) {
   field.list = true;
   return field;
 }
 
+v1::FloatType FloatTypeAt(int64_t index) {
+  constexpr v1::FloatType kTypes[] = {v1::FLOAT_TYPE_FLOAT32, v1::FLOAT_TYPE_BFLOAT16, v1::FLOAT_TYPE_FLOAT16};
+  return kTypes[index];
+}
+
+// Paths, or mappings of a path and its weight.
+SweepField TokenFiles() {
+  SweepField field =
+      List(Field("data.tokens", Type::kPath, [](const SweepValue&, SweepSpec& s) { s.mutable_data()->add_tokens(); }));
+  field.members = {Required(Field("path", Type::kPath,
+                                  [](const SweepValue& v, SweepSpec& s) {
+                                    s.mutable_data()->mutable_tokens()->rbegin()->set_path(v.text);
+                                  })),
+                   Number("weight", Range::kPositive, [](const SweepValue& v, SweepSpec& s) {
+                     s.mutable_data()->mutable_tokens()->rbegin()->set_weight(v.number);
+                   })};
+  return field;
+}
+
 std::vector<SweepField> DataFields() {
   return {
       Required(Field("name", Type::kName, [](const SweepValue& v, SweepSpec& s) { s.set_name(v.text); })),
-      Required(Field("model.path", Type::kPath,
-                     [](const SweepValue& v, SweepSpec& s) { s.mutable_model()->set_path(v.text); })),
-      Required(Field("data.tokens", Type::kPath,
-                     [](const SweepValue& v, SweepSpec& s) { s.mutable_data()->add_tokens()->set_path(v.text); })),
-      Required(Integer("data.sequence_length", 2, kMillion,
-                       [](const SweepValue& v, SweepSpec& s) { s.mutable_data()->set_sequence_length(v.integer); })),
-      Required(Integer("data.max_tokens", 2, kUnbounded,
-                       [](const SweepValue& v, SweepSpec& s) { s.mutable_data()->set_max_tokens(v.integer); })),
+      Needed(Need::kUnlessFolder,
+             Field("model.path", Type::kPath,
+                   [](const SweepValue& v, SweepSpec& s) { s.mutable_model()->set_path(v.text); })),
+      Choice("model.dtype", {"float32", "bfloat16"},
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_model()->set_dtype(FloatTypeAt(v.integer)); }),
+      Needed(Need::kUnlessFolder, TokenFiles()),
+      Needed(Need::kUnlessFolder,
+             Integer("data.sequence_length", 2, kMillion,
+                     [](const SweepValue& v, SweepSpec& s) { s.mutable_data()->set_sequence_length(v.integer); })),
+      Needed(Need::kUnlessFolder,
+             Integer("data.max_tokens", 0, kUnbounded,
+                     [](const SweepValue& v, SweepSpec& s) { s.mutable_data()->set_max_tokens(v.integer); })),
       Choice("data.order", {"sequential", "shuffled"},
              [](const SweepValue& v, SweepSpec& s) {
                s.mutable_data()->set_order(v.integer == 0 ? v1::SEQUENCE_ORDER_SEQUENTIAL
@@ -78,10 +113,43 @@ std::vector<SweepField> DataFields() {
              }),
       Field("data.seed", Type::kUnsigned,
             [](const SweepValue& v, SweepSpec& s) { s.mutable_data()->set_seed(v.unsigned_int); }),
+      Integer("data.padding_token", 0, kLargestTokenId,
+              [](const SweepValue& v, SweepSpec& s) { s.mutable_data()->set_padding_token(v.integer); }),
+  };
+}
+
+std::vector<SweepField> ActivationFields() {
+  return {
       Integer("activations.exclude_first", 0, kMillion - 1,
               [](const SweepValue& v, SweepSpec& s) { s.mutable_activations()->set_exclude_first(v.integer); }),
+      List(Integer("activations.exclude_tokens", 0, kLargestTokenId,
+                   [](const SweepValue& v, SweepSpec& s) { s.mutable_activations()->add_exclude_tokens(v.integer); })),
       Integer("activations.shuffle_rows", 1, kUnbounded,
               [](const SweepValue& v, SweepSpec& s) { s.mutable_activations()->set_shuffle_rows(v.integer); }),
+      Choice("activations.dtype", {"float32", "bfloat16", "float16"},
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_activations()->set_dtype(FloatTypeAt(v.integer)); }),
+      Choice("activations.source", {"model", "folder"},
+             [](const SweepValue& v, SweepSpec& s) {
+               s.mutable_activations()->set_source(v.integer == 0 ? v1::ACTIVATION_SOURCE_MODEL
+                                                                  : v1::ACTIVATION_SOURCE_FOLDER);
+             }),
+      Field("activations.path", Type::kPath,
+            [](const SweepValue& v, SweepSpec& s) { s.mutable_activations()->set_path(v.text); }),
+      Needed(Need::kWithSection, Field("activations.cache.dir", Type::kPath,
+                                       [](const SweepValue& v, SweepSpec& s) {
+                                         s.mutable_activations()->mutable_cache()->set_dir(v.text);
+                                       })),
+      Needed(Need::kWithSection, Bytes("activations.cache.max_bytes",
+                                       [](const SweepValue& v, SweepSpec& s) {
+                                         s.mutable_activations()->mutable_cache()->set_max_bytes(v.integer);
+                                       })),
+      Choice("activations.normalize", {"none", "mean_square"},
+             [](const SweepValue& v, SweepSpec& s) {
+               s.mutable_activations()->set_normalize(v.integer == 0 ? v1::NORMALIZATION_NONE
+                                                                     : v1::NORMALIZATION_MEAN_SQUARE);
+             }),
+      Integer("activations.normalize_rows", 1, kUnbounded,
+              [](const SweepValue& v, SweepSpec& s) { s.mutable_activations()->set_normalize_rows(v.integer); }),
   };
 }
 
@@ -172,6 +240,31 @@ bool ReadInteger(const SweepField& field, const YamlNode& scalar, SweepValue* va
   return absl::SimpleAtoi(digits, &value->integer) && value->integer >= field.least && value->integer <= field.most;
 }
 
+// "500_000_000", "10GB", "512MiB".
+bool ReadBytes(const SweepField& field, const YamlNode& scalar, SweepValue* value) {
+  constexpr std::pair<absl::string_view, int64_t> kUnits[] = {{"", 1},
+                                                              {"kB", 1'000},
+                                                              {"MB", 1'000'000},
+                                                              {"GB", 1'000'000'000},
+                                                              {"TB", 1'000'000'000'000},
+                                                              {"KiB", 1LL << 10},
+                                                              {"MiB", 1LL << 20},
+                                                              {"GiB", 1LL << 30},
+                                                              {"TiB", 1LL << 40}};
+  const absl::string_view text = scalar.text;
+  const size_t digits_end = std::min(text.find_first_not_of("0123456789_"), text.size());
+  const auto* unit = std::find_if(std::begin(kUnits), std::end(kUnits),
+                                  [&](const auto& known) { return known.first == text.substr(digits_end); });
+  std::string digits;
+  int64_t count = 0;
+  if (scalar.quoted || unit == std::end(kUnits) || !StripUnderscores(text.substr(0, digits_end), false, &digits) ||
+      !absl::SimpleAtoi(digits, &count) || count > field.most / unit->second) {
+    return false;
+  }
+  value->integer = count * unit->second;
+  return value->integer >= field.least;
+}
+
 bool ReadNumber(const SweepField& field, const YamlNode& scalar, SweepValue* value) {
   std::string digits;
   return !scalar.quoted && StripUnderscores(scalar.text, true, &digits) && absl::SimpleAtod(digits, &value->number) &&
@@ -196,6 +289,10 @@ std::string DescribeScalar(const YamlNode& scalar) {
 }  // namespace
 
 std::string SweepField::Allowed() const {
+  if (!members.empty()) {
+    const auto add_key = [](std::string* out, const SweepField& member) { absl::StrAppend(out, member.key); };
+    return absl::StrCat(members[0].Allowed(), " or a mapping of ", absl::StrJoin(members, ", ", add_key));
+  }
   switch (type) {
     case Type::kName:
       return absl::StrCat("1..", kLongestName, " characters of A-Z a-z 0-9 . _ -");
@@ -210,6 +307,8 @@ std::string SweepField::Allowed() const {
     case Type::kInteger:
       if (most == kUnbounded) return absl::StrCat("an integer, ", least, " or more");
       return absl::StrCat("an integer, ", least, "..", most);
+    case Type::kBytes:
+      return "bytes, 1 or more, as in 500_000_000, 10GB or 512MiB";
     case Type::kNumber:
       if (range == Range::kCosine) return "a number, -1..1";
       return range == Range::kPositive ? "a number above 0" : "a number, 0 or more";
@@ -220,7 +319,8 @@ std::string SweepField::Allowed() const {
 const std::vector<SweepField>& SweepFields() {
   static const auto* fields = [] {
     auto* all = new std::vector<SweepField>(DataFields());
-    for (const auto& more : {TrainFields(), GridFields()}) all->insert(all->end(), more.begin(), more.end());
+    for (const auto& more : {ActivationFields(), TrainFields(), GridFields()})
+      all->insert(all->end(), more.begin(), more.end());
     return all;
   }();
   return *fields;
@@ -233,6 +333,9 @@ absl::StatusOr<SweepValue> ReadSweepValue(const SweepField& field, const YamlNod
     case Type::kInteger:
     case Type::kUnsigned:
       good = ReadInteger(field, scalar, &value);
+      break;
+    case Type::kBytes:
+      good = ReadBytes(field, scalar, &value);
       break;
     case Type::kNumber:
       good = ReadNumber(field, scalar, &value);

@@ -16,28 +16,34 @@ namespace seedbed {
 // One value of a sweep file; the member that the field's type names is set.
 struct SweepValue {
   std::string text;           // kText, kPath, kChoice
-  int64_t integer = 0;        // kInteger; of a kChoice its index
+  int64_t integer = 0;        // kInteger, kBytes; of a kChoice its index
   uint64_t unsigned_int = 0;  // kUnsigned
   double number = 0;          // kNumber
 };
 
 struct SweepField {
-  enum class Type { kName, kText, kPath, kChoice, kInteger, kUnsigned, kNumber };
+  enum class Type { kName, kText, kPath, kChoice, kInteger, kUnsigned, kNumber, kBytes };
+  // When a file must have it: never, always, unless activations come from a folder, with its section.
+  enum class Need { kNever, kAlways, kUnlessFolder, kWithSection };
   // What a kNumber may be.
   enum class Range { kPositive, kNotNegative, kCosine };
 
   std::string key;  // "train.auxiliary.alpha"
   Type type = Type::kText;
-  bool required = false;
+  Need need = Need::kNever;
   bool list = false;  // One value or more, all different.
   int64_t least = 0;  // Of a kInteger.
   int64_t most = 0;
   Range range = Range::kPositive;
   std::vector<std::string> choices;
-  // Puts one value into the spec; called once for each value of a list.
+  // Of a list whose elements may be mappings: their keys. A single value stands for the first of them, and, alone, for
+  // a list of one.
+  std::vector<SweepField> members;
+  // Puts one value into the spec; called once for each value of a list. Of a field with members it adds the element
+  // that they fill in, and gets no value.
   void (*set)(const SweepValue& value, seedbed::v1::SweepSpec& spec) = nullptr;
 
-  // "an integer, 1..64", "sequential or shuffled"; of one value, also where the field is a list.
+  // "an integer, 1..64", "sequential or shuffled"; of one value or element, also where the field is a list.
   std::string Allowed() const;
 };
 

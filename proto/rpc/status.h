@@ -31,6 +31,7 @@ absl::Status FieldViolationsError(const std::vector<FieldViolation>& violations,
 // Those that `status` carries; empty for any other status.
 std::vector<FieldViolation> GetFieldViolations(const absl::Status& status);
 
+// An error has details in any case, by which a client tells it from one of gRPC's own.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 absl::Status FromGrpcStatus(const grpc::Status& status);
 

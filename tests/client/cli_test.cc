@@ -223,6 +223,21 @@ TEST_F(CliTest, HelpAndVersionNeedNoServer) {
   EXPECT_TRUE(nlohmann::json::parse(Out()).contains("version"));
 }
 
+TEST_F(CliTest, WhatTheCoordinatorItselfCannotServeIsToldInItsWords) {
+  sweeps_.submit = [](const v1::SubmitSweepRequest&, v1::SubmitSweepResponse*) {
+    return ToGrpcStatus(absl::UnavailableError("worker w did not answer within 1m"));
+  };
+  interrupts_.Interrupt();  // No second try.
+  EXPECT_EQ(Run({"submit", sweep_file_}), 1);
+  EXPECT_EQ(Err(), "seedbed: worker w did not answer within 1m\n");
+  sweeps_.submit = [](const v1::SubmitSweepRequest&, v1::SubmitSweepResponse*) {
+    return ToGrpcStatus(
+        FieldViolationsError({{"spec.sae.hookpoints[0]", "needs a worker"}}, absl::StatusCode::kUnavailable));
+  };
+  EXPECT_EQ(Run({"submit", sweep_file_}), 1);
+  EXPECT_EQ(Err(), absl::StrCat("seedbed: ", sweep_file_, ":5: sae.hookpoints[0]: needs a worker\n"));
+}
+
 TEST_F(CliTest, AnUnreachableServerIsOneLineWithAddressAndHint) {
   server_.reset();
   for (const char* command : {"list", "workers"}) {
@@ -341,11 +356,14 @@ TEST_F(CliTest, DryRunSubmitsNothingAndShowsWhatWouldBe) {
     EXPECT_TRUE(request.validate_only());
     *response = Parse<v1::SubmitSweepResponse>(
         "steps_per_run: 4080 rows_per_epoch: 130560 runs { gang_id: 'g' sibling_set_id: 'a' sae { seed: 3 } } runs { "
-        "gang_id: 'g' sibling_set_id: 'b' sae { seed: 4 } }");
+        "gang_id: 'g' sibling_set_id: 'b' sae { seed: 4 } } sweep { spec { name: 'n' sae { hookpoints: "
+        "['layers.0.mlp', "
+        "'layers.1.mlp'] } } gangs { stream { folder_path: '/rows' } } }");
     return grpc::Status::OK;
   };
   EXPECT_EQ(Run({"submit", sweep_file_, "--dry-run"}), 0);
   EXPECT_THAT(Out(), HasSubstr("2 runs, sibling sets: 2, gangs: 1\n4,080 steps a run, 130,560 rows an epoch\n"));
+  EXPECT_THAT(Out(), AllOf(HasSubstr("hookpoints  layers.0.mlp, layers.1.mlp"), HasSubstr("folder      /rows")));
   EXPECT_EQ(Run({"submit", sweep_file_, "--dry-run", "--output", "json"}), 0);
   EXPECT_EQ(nlohmann::json::parse(Out())["steps_per_run"], "4080");
 }

@@ -1,6 +1,7 @@
 #include "client/sweep_file.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -87,18 +88,173 @@ TEST(SweepFile, LeavesWhatIsAbsentToTheCoordinator) {
   EXPECT_EQ(file->spec.sae().architectures_size(), 0);
 }
 
+struct BadEdit {
+  std::string from;  // Replaced in the good file by `to`.
+  std::string to;
+  std::string error;
+};
+
+v1::SweepSpec Parse(const std::string& contents) {
+  const auto file = ParseSweepFile("s.yaml", contents, "/home/me");
+  EXPECT_TRUE(file.ok()) << file.status();
+  return file.ok() ? file->spec : v1::SweepSpec();
+}
+
+// With every key of a stream; line numbers in the table below count from its first line.
+constexpr char kStream[] = R"(name: n
+model: {path: m, dtype: bfloat16}
+data:
+  tokens:
+    - a.bin
+    - {path: b.bin, weight: 0.25}
+    - {weight: 3, path: /c.bin}
+  sequence_length: 16
+  max_tokens: 4096
+  padding_token: 0
+activations:
+  exclude_tokens: [0, 49_151]
+  dtype: float16
+  source: model
+  cache: {dir: cache, max_bytes: 512MiB}
+  normalize: mean_square
+  normalize_rows: 1_000
+sae: {hookpoints: ["layers.*.mlp"], latents: [1], k: [1], seeds: [0]}
+)";
+
+TEST(SweepFile, ReadsMixturesCachesAndTypes) {
+  v1::SweepSpec expected;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(R"(
+    name: "n"
+    model { path: "/home/me/m" dtype: FLOAT_TYPE_BFLOAT16 }
+    data {
+      tokens { path: "/home/me/a.bin" } tokens { path: "/home/me/b.bin" weight: 0.25 } tokens { path: "/c.bin" weight: 3 }
+      sequence_length: 16 max_tokens: 4096 padding_token: 0
+    }
+    activations {
+      exclude_tokens: [ 0, 49151 ] dtype: FLOAT_TYPE_FLOAT16 source: ACTIVATION_SOURCE_MODEL
+      cache { dir: "/home/me/cache" max_bytes: 536870912 } normalize: NORMALIZATION_MEAN_SQUARE normalize_rows: 1000
+    }
+    sae { hookpoints: "layers.*.mlp" latents: 1 k: 1 seeds: 0 })",
+                                                            &expected));
+  const v1::SweepSpec spec = Parse(kStream);
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(spec, expected)) << spec.DebugString();
+}
+
+TEST(SweepFile, AFolderNeedsNeitherModelNorTokens) {
+  const v1::SweepSpec spec = Parse(
+      "name: n\nactivations: {source: folder, path: rows}\n"
+      "sae: {hookpoints: [layers.0], latents: [1], k: [1], seeds: [0]}\n");
+  EXPECT_EQ(spec.activations().source(), v1::ACTIVATION_SOURCE_FOLDER);
+  EXPECT_EQ(spec.activations().path(), "/home/me/rows");
+  EXPECT_FALSE(spec.has_model());
+  EXPECT_FALSE(spec.has_data());
+}
+
+TEST(SweepFile, ReadsSizes) {
+  const std::vector<std::pair<std::string, int64_t>> sizes = {{"1", 1},
+                                                              {"500_000", 500'000},
+                                                              {"2kB", 2000},
+                                                              {"3MB", 3'000'000},
+                                                              {"10GB", 10'000'000'000},
+                                                              {"1TB", 1'000'000'000'000},
+                                                              {"1KiB", 1024},
+                                                              {"1_0MiB", 10 << 20},
+                                                              {"1GiB", 1 << 30},
+                                                              {"1TiB", int64_t{1} << 40}};
+  for (const auto& [text, bytes] : sizes) {
+    EXPECT_EQ(Parse(absl::StrReplaceAll(kStream, {{"512MiB", text}})).activations().cache().max_bytes(), bytes) << text;
+  }
+}
+
+TEST(SweepFile, RefusesWhatIsNoSize) {
+  for (const char* text :
+       {"0", "-1", "GB", "1.5GB", "10gb", "10 GB", "1KB", "9999999TB", "99999999999999999999", "_1", "many"}) {
+    EXPECT_THAT(ErrorOf(absl::StrReplaceAll(kStream, {{"512MiB", text}})),
+                AllOf(StartsWith("s.yaml:15: activations.cache.max_bytes: found "),
+                      HasSubstr("; allowed bytes, 1 or more, as in 500_000_000, 10GB or 512MiB")))
+        << text;
+  }
+}
+
+class BadStream : public testing::TestWithParam<BadEdit> {};
+
+TEST_P(BadStream, IsOneLineThatNamesFileLineKeyFoundAndAllowed) {
+  const BadEdit& edit = GetParam();
+  ASSERT_THAT(std::string(kStream), HasSubstr(edit.from));
+  EXPECT_EQ(ErrorOf(absl::StrReplaceAll(kStream, {{edit.from, edit.to}})), edit.error);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadStream,
+    testing::Values(
+        BadEdit{"weight: 0.25", "wieght: 0.25",
+                "s.yaml:6: data.tokens[1].wieght: found an unknown key; allowed path, weight; nearest: weight"},
+        BadEdit{"weight: 0.25", "weight: 0", "s.yaml:6: data.tokens[1].weight: found 0; allowed a number above 0"},
+        BadEdit{"{path: b.bin, weight", "{weight",
+                "s.yaml:6: data.tokens[1].path: found nothing; allowed a path; it has no default"},
+        BadEdit{"{path: b.bin, weight: 0.25}", "[b.bin]",
+                "s.yaml:6: data.tokens[1]: found a list; allowed a path or a mapping of path, weight"},
+        BadEdit{"{path: b.bin, weight: 0.25}", "~",
+                "s.yaml:6: data.tokens[1]: found nothing; allowed a path or a mapping of path, weight"},
+        BadEdit{"path: b.bin", "path: []", "s.yaml:6: data.tokens[1].path: found a list; allowed a path"},
+        BadEdit{"  tokens:\n    - a.bin\n    - {path: b.bin, weight: 0.25}\n    - {weight: 3, path: /c.bin}\n",
+                "  tokens: []\n",
+                "s.yaml:4: data.tokens: found an empty list; allowed a path, or a list, each a path or a mapping of "
+                "path, weight"},
+        BadEdit{"  tokens:\n    - a.bin\n    - {path: b.bin, weight: 0.25}\n    - {weight: 3, path: /c.bin}\n",
+                "  tokens: {path: a.bin}\n",
+                "s.yaml:4: data.tokens: found a mapping; allowed a path, or a list, each a path or a mapping of path, "
+                "weight"},
+        BadEdit{"[0, 49_151]", "[0, 0]",
+                "s.yaml:12: activations.exclude_tokens[1]: found 0 a second time; allowed each value once (first at "
+                "activations.exclude_tokens[0])"},
+        BadEdit{"[0, 49_151]", "[-1]",
+                "s.yaml:12: activations.exclude_tokens[0]: found -1; allowed an integer, 0..4294967295"},
+        BadEdit{"dtype: bfloat16", "dtype: float16",
+                "s.yaml:2: model.dtype: found float16; allowed float32 or bfloat16"},
+        BadEdit{"dtype: float16", "dtype: half",
+                "s.yaml:13: activations.dtype: found half; allowed float32 or bfloat16 or float16"},
+        BadEdit{"source: model", "source: file", "s.yaml:14: activations.source: found file; allowed model or folder"},
+        BadEdit{"mean_square", "layer", "s.yaml:16: activations.normalize: found layer; allowed none or mean_square"},
+        BadEdit{"dir: cache, ", "",
+                "s.yaml:15: activations.cache.dir: found nothing; allowed a path; it has no default"},
+        BadEdit{", max_bytes: 512MiB", "",
+                "s.yaml:15: activations.cache.max_bytes: found nothing; allowed bytes, 1 or more, as in 500_000_000, "
+                "10GB or 512MiB; it has no default"},
+        BadEdit{"{dir: cache, max_bytes: 512MiB}", "{}",
+                "s.yaml:15: activations.cache.dir: found nothing; allowed a path; it has no default"},
+        BadEdit{"  max_tokens: 4096\n", "",
+                "s.yaml:3: data.max_tokens: found nothing; allowed an integer, 0 or more; it has no default"},
+        BadEdit{"path: m, ", "", "s.yaml:2: model.path: found nothing; allowed a path; it has no default"}));
+
+TEST(InTermsOfFile, FindsTheLineOfAListElement) {
+  const auto file = ParseSweepFile("s.yaml", kStream, "/home/me");
+  ASSERT_TRUE(file.ok());
+  const absl::Status error = FieldViolationsError({{"spec.data.tokens[0].path", "is cut"},
+                                                   {"spec.data.tokens[1].path", "is cut"},
+                                                   {"spec.data.tokens[2].weight", "is small"}});
+  EXPECT_EQ(InTermsOfFile(*file, error).message(),
+            "s.yaml:5: data.tokens[0].path: is cut; s.yaml:6: data.tokens[1].path: is cut; s.yaml:7: "
+            "data.tokens[2].weight: is small");
+  const auto single = ParseSweepFile("s.yaml", kGood, "/home/me");
+  EXPECT_EQ(InTermsOfFile(*single, FieldViolationsError({{"spec.data.tokens[0].path", "is cut"}})).message(),
+            "s.yaml:3: data.tokens[0].path: is cut");
+}
+
+TEST(InTermsOfFile, KeepsTheCodeOfAFieldThatWaits) {
+  const auto file = ParseSweepFile("s.yaml", kGood, "/home/me");
+  ASSERT_TRUE(file.ok());
+  const absl::Status error =
+      FieldViolationsError({{"spec.sae.hookpoints[0]", "needs a worker"}}, absl::StatusCode::kUnavailable);
+  EXPECT_EQ(InTermsOfFile(*file, error), absl::UnavailableError("s.yaml:13: sae.hookpoints[0]: needs a worker"));
+}
+
 TEST(SweepFile, AnchorsPathsAtTheFolderOfTheFile) {
   const std::string up = absl::StrReplaceAll(kGood, {{"models/smol", "../../models/./smol"}});
   EXPECT_EQ(ParseSweepFile("s.yaml", up, "/home/me/sweeps/a")->spec.model().path(), "/home/me/models/smol");
   const std::string absolute = absl::StrReplaceAll(kGood, {{"models/smol", "/srv/smol"}});
   EXPECT_EQ(ParseSweepFile("s.yaml", absolute, "/home/me")->spec.model().path(), "/srv/smol");
 }
-
-struct BadEdit {
-  std::string from;  // Replaced in kGood by `to`.
-  std::string to;
-  std::string error;
-};
 
 class BadSweepFile : public testing::TestWithParam<BadEdit> {};
 
@@ -138,10 +294,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadEdit{"epochs: 8", "epochs: {a: 8}", "s.yaml:6: train.epochs: found a mapping; allowed an integer, 1..10000"},
         BadEdit{"epochs: 8", "epochs:", "s.yaml:6: train.epochs: found nothing; allowed an integer, 1..10000"},
         BadEdit{"epochs: 8", "epochs: ~", "s.yaml:6: train.epochs: found nothing; allowed an integer, 1..10000"},
-        BadEdit{"131_072", "131__072", "s.yaml:3: data.max_tokens: found 131__072; allowed an integer, 2 or more"},
-        BadEdit{"131_072", "_131072", "s.yaml:3: data.max_tokens: found _131072; allowed an integer, 2 or more"},
-        BadEdit{"131_072", "0x20000", "s.yaml:3: data.max_tokens: found 0x20000; allowed an integer, 2 or more"},
-        BadEdit{"131_072", "12 34", "s.yaml:3: data.max_tokens: found \"12 34\"; allowed an integer, 2 or more"},
+        BadEdit{"131_072", "131__072", "s.yaml:3: data.max_tokens: found 131__072; allowed an integer, 0 or more"},
+        BadEdit{"131_072", "_131072", "s.yaml:3: data.max_tokens: found _131072; allowed an integer, 0 or more"},
+        BadEdit{"131_072", "0x20000", "s.yaml:3: data.max_tokens: found 0x20000; allowed an integer, 0 or more"},
+        BadEdit{"131_072", "12 34", "s.yaml:3: data.max_tokens: found \"12 34\"; allowed an integer, 0 or more"},
         BadEdit{"0.003", "fast", "s.yaml:8: train.learning_rate: found fast; allowed a number above 0"},
         BadEdit{"0.003", ".nan", "s.yaml:8: train.learning_rate: found .nan; allowed a number above 0"},
         BadEdit{"0.003", "1e999", "s.yaml:8: train.learning_rate: found 1e999; allowed a number above 0"},
@@ -155,9 +311,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "s.yaml:15: sae.latents: found an empty list; allowed a list, each an integer, 1..1048576"},
         BadEdit{"[512, 4608]", "[512, [1]]", "s.yaml:15: sae.latents[1]: found a list; allowed an integer, 1..1048576"},
         BadEdit{"model: {path: models/smol}", "model: models/smol",
-                "s.yaml:2: model: found \"models/smol\"; allowed a mapping of path"},
+                "s.yaml:2: model: found \"models/smol\"; allowed a mapping of dtype, path"},
         BadEdit{"activations: {exclude_first: 1, shuffle_rows: 65_536}", "activations:",
-                "s.yaml:4: activations: found nothing; allowed a mapping of exclude_first, shuffle_rows"}));
+                "s.yaml:4: activations: found nothing; allowed a mapping of cache, dtype, exclude_first, "
+                "exclude_tokens, normalize, normalize_rows, path, shuffle_rows, source"}));
 
 INSTANTIATE_TEST_SUITE_P(
     OutOfRange, BadSweepFile,

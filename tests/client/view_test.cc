@@ -6,6 +6,7 @@
 #include "client/format.h"
 #include "client/outcome.h"
 #include "client/progress.h"
+#include "client/stream_facts.h"
 #include "client/sweep_view.h"
 #include "client/table.h"
 #include "gmock/gmock.h"
@@ -295,6 +296,44 @@ constexpr char kTwoSucceeded[] =
     "runs { run_id: 'r0' sibling_set_id: 'b' state: RUN_STATE_SUCCEEDED result { dictionary { path: '/x/r0' } } }"
     "runs { run_id: 'r1' sibling_set_id: 'b' state: RUN_STATE_SUCCEEDED result { dictionary { path: '/x/r1' } } }";
 
+std::string FactsOf(const std::string& sweep_text) {
+  std::string text;
+  for (const Fact& fact : StreamFacts(Parse<v1::Sweep>(sweep_text))) {
+    absl::StrAppend(&text, fact.name, ": ", fact.value, "\n");
+  }
+  return text;
+}
+
+TEST(StreamFacts, TellsAllOfAMixtureWithACache) {
+  EXPECT_EQ(
+      FactsOf("spec { sae { hookpoints: ['layers.0.mlp', 'layers.1.mlp'] } } gangs { stream { model_path: '/m' "
+              "model_dtype: FLOAT_TYPE_BFLOAT16 tokens { path: '/a.bin' sequences: 3000 } tokens { path: '/b.bin' "
+              "sequences: 1 } sequence_length: 256 exclude_first: 1 exclude_tokens: [0, 7] padding_token: 2 "
+              "rows_per_epoch: 130560 epochs: 8 batch_tokens: 256 dtype: FLOAT_TYPE_FLOAT16 normalize: "
+              "NORMALIZATION_MEAN_SQUARE normalize_rows: 65536 } cache { dir: '/c' max_bytes: 1000000 } }"),
+      "model: /m, in bfloat16\n"
+      "hookpoints: layers.0.mlp, layers.1.mlp\n"
+      "tokens: sequences of 256: 3,000 of /a.bin, 1 of /b.bin\n"
+      "left out: the first 1 of a sequence; tokens 0, 7; padding with 2\n"
+      "rows: 130,560 an epoch; 4,080 steps of 256 in 8 epochs\n"
+      "row type: float16\n"
+      "normalized: mean square, from the first 65,536 rows\n"
+      "cache: /c, at most 1,000,000 bytes\n");
+}
+
+TEST(StreamFacts, LeavesOutWhatThereIsNot) {
+  EXPECT_EQ(FactsOf("gangs { stream { folder_path: '/rows' rows_per_epoch: 10 epochs: 1 batch_tokens: 5 } }"),
+            "folder: /rows\nrows: 10 an epoch; 2 steps of 5 in 1 epoch\n");
+  EXPECT_EQ(FactsOf("gangs { stream { model_path: '/m' } }"), "model: /m, in what the device is best at\n");
+  EXPECT_EQ(FactsOf(""), "");
+}
+
+TEST(StreamFacts, ALongListIsCut) {
+  std::string hookpoints;
+  for (int i = 0; i < 20; ++i) absl::StrAppend(&hookpoints, "hookpoints: 'h", i, "' ");
+  EXPECT_THAT(FactsOf(absl::StrCat("spec { sae { ", hookpoints, "} }")), HasSubstr("h11 and 8 more\n"));
+}
+
 TEST(Outcome, SucceedsWithEveryAgreementThatIsExpected) {
   const SweepOutcome good = OutcomeOf("state: SWEEP_STATE_SUCCEEDED submitted_unix_ms: 1000 ended_unix_ms: 201000",
                                       kTwoSucceeded, "agreements { sibling_set_id: 'b' }");
@@ -321,6 +360,20 @@ TEST(Outcome, FailsInOneLineThatGroupsEqualFailures) {
             "error: no model");
   EXPECT_EQ(FormatLogTails(bad),
             "last lines of rank 0 of run r2 (layers.9 topk, 8 latents, k 2, seed 0):\n  | last words\n");
+}
+
+TEST(Outcome, AMismatchOfBatchesComesFirstAndLoud) {
+  const SweepOutcome bad = OutcomeOf(
+      "state: SWEEP_STATE_FAILED",
+      "runs { run_id: 'r0' state: RUN_STATE_FAILED failure { kind: FAILURE_KIND_NOT_FINITE message: 'NaN' } sae { "
+      "hookpoint: 'layers.9' architecture: 'topk' latents: 8 k: 2 } } "
+      "runs { run_id: 'r1' state: RUN_STATE_FAILED failure { kind: FAILURE_KIND_BATCH_MISMATCH message: 'run r1 was "
+      "trained on batches aa, but run r2 on bb' } sae { hookpoint: 'layers.9' architecture: 'topk' latents: 8 k: 2 } }",
+      "");
+  EXPECT_EQ(
+      OutcomeStatus(bad).message(),
+      "sweep s did not succeed: run r1 (layers.9 topk, 8 latents, k 2, seed 0): BATCH MISMATCH: run r1 was trained "
+      "on batches aa, but run r2 on bb; run r0 (layers.9 topk, 8 latents, k 2, seed 0): not finite: NaN");
 }
 
 TEST(Outcome, FailsWithoutAnAgreement) {

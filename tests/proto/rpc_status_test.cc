@@ -32,6 +32,18 @@ TEST(RpcStatusTest, FieldViolationsComeBack) {
   EXPECT_EQ(violations[1].field, "name");
 }
 
+TEST(RpcStatusTest, AFieldThatCanNotBeServedForNowKeepsItsCode) {
+  const absl::Status status = FieldViolationsError({{"name", "waits"}}, absl::StatusCode::kUnavailable);
+  const absl::Status back = FromGrpcStatus(ToGrpcStatus(status));
+  EXPECT_EQ(back, status);
+  EXPECT_EQ(GetFieldViolations(back).size(), 1u);
+}
+
+TEST(RpcStatusTest, EveryErrorOfOursHasDetails) {
+  EXPECT_FALSE(ToGrpcStatus(absl::UnavailableError("stopping")).error_details().empty());
+  EXPECT_TRUE(ToGrpcStatus(absl::OkStatus()).error_details().empty());
+}
+
 TEST(RpcStatusTest, AStatusWithoutViolationsHasNone) {
   EXPECT_TRUE(GetFieldViolations(absl::InvalidArgumentError("bad")).empty());
   EXPECT_TRUE(GetFieldViolations(absl::OkStatus()).empty());
