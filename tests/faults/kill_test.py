@@ -103,6 +103,14 @@ class KillTest(unittest.TestCase):
         self.assertEqual([sweep["sweep_id"] for sweep in self.service.ask("list")["sweeps"]], [sweep_id])
         service.wait_for(lambda: self.service.state_of(sweep_id) == "SUCCEEDED", 60, "trained")
 
+    def test_a_sweep_that_needs_a_worker_waits_for_a_killed_one(self):
+        for name in ("worker", "coordinator"):
+            with self.subTest(killed=name):
+                os.kill(self.service.daemon(name), signal.SIGKILL)
+                sweep_id = self.service.submit(self.inputs.write_sweep(hookpoints='["layers.*.mlp"]', epochs=1))
+                service.wait_for(lambda: self.service.state_of(sweep_id) == "SUCCEEDED", 60, "trained")
+        self.assertEqual(len(self.service.ask("list")["sweeps"]), 2)
+
     def test_cancelling_frees_the_slot(self):
         long_one = self.service.submit(self.inputs.write_sweep(**{**LONG, "epochs": 10_000}))
         self.wait_until_training(long_one)

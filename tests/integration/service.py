@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import urllib.request
 import uuid
 
 BIN = pathlib.Path(os.environ["SEEDBED_BIN_DIR"])
@@ -63,13 +64,12 @@ class Inputs:
         """A sweep file of one sibling set of three seeds; each change is a key of `values` below. Gives its path."""
         values = {"name": "tiny", "model": self.model, "tokens": self.tokens, "sequence_length": 32,
                   "max_tokens": 8192, "hookpoints": "[layers.1]", "latents": "[48]", "k": "[4]", "seeds": "[0, 1, 2]",
-                  "epochs": 4, "batch_tokens": 64, "ranks": 1, "extra": "", **changes}  # fmt: skip
-        path = self.folder / f"sweep-{uuid.uuid4().hex}.yaml"
-        path.write_text(
+                  "activations": "", "epochs": 4, "batch_tokens": 64, "ranks": 1, "extra": "", **changes}  # fmt: skip
+        return self._write_sweep_file(
             "name: {name}\n"
             "model: {{path: {model}}}\n"
             "data: {{tokens: {tokens}, sequence_length: {sequence_length}, max_tokens: {max_tokens}}}\n"
-            "activations: {{exclude_first: 1, shuffle_rows: 1024}}\n"
+            "activations: {{exclude_first: 1, shuffle_rows: 1024{activations}}}\n"
             "train: {{epochs: {epochs}, batch_tokens: {batch_tokens}, learning_rate: 0.003}}\n"
             "sae:\n"
             "  hookpoints: {hookpoints}\n"
@@ -79,7 +79,49 @@ class Inputs:
             "resources: {{ranks: {ranks}}}\n"
             "{extra}".format(**values)
         )
+
+    def write_folder_sweep(self, folder, **changes):
+        """A sweep file over a folder of activations; each change is a key of `values` below. Gives its path."""
+        values = {"folder": folder, "max_rows": 0, "hookpoints": "[layers.1]", "latents": "[48]", **changes}
+        return self._write_sweep_file(
+            "name: tiny-folder\n"
+            "activations: {{source: folder, path: {folder}, shuffle_rows: 256}}\n"
+            "data: {{max_tokens: {max_rows}}}\n"
+            "train: {{epochs: 2, batch_tokens: 64, learning_rate: 0.003}}\n"
+            "sae: {{hookpoints: {hookpoints}, latents: {latents}, k: [4], seeds: [0, 1]}}\n".format(**values)
+        )
+
+    def _write_sweep_file(self, text):
+        path = self.folder / f"sweep-{uuid.uuid4().hex}.yaml"
+        path.write_text(text)
         return path
+
+    def write_rows(self, name, rows, width=16):
+        """A folder of activations with one file of float32 [rows, width]. `rows` gives each row's values."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        content = array.array("f", [value for row in rows for value in row]).tobytes()
+        write_safetensors(folder / "rows.safetensors", {"rows": ("F32", [len(content) // 4 // width, width], content)})
+        return folder
+
+
+def read_safetensors(path):
+    """{name: (dtype, shape, bytes)}."""
+    content = pathlib.Path(path).read_bytes()
+    begin = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:begin])
+    header.pop("__metadata__", None)
+    return {name: (entry["dtype"], entry["shape"], content[begin:][slice(*entry["data_offsets"])])
+            for name, entry in header.items()}  # fmt: skip
+
+
+def write_safetensors(path, tensors):
+    header, data = {}, b""
+    for name, (dtype, shape, content) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
+        data += content
+    text = json.dumps(header).encode()
+    pathlib.Path(path).write_bytes(len(text).to_bytes(8, "little") + text + data)
 
 
 def run(*arguments, program="seedbed", server=None, timeout=240):
@@ -172,6 +214,13 @@ class Service:
         answer = self.cli("submit", sweep, "--wait", "--output", "json")
         assert answer.returncode == 0, answer.stderr
         return {**json.loads(answer.stdout), "log": answer.stderr}
+
+    def metric(self, daemon, name):
+        """The sum of a daemon's series of that name."""
+        address = self.addresses[f"{daemon}_http"]
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.split()[0].partition("{")[0] == name)
 
     def state_of(self, sweep_id):
         answer = self.ask("get", sweep_id)

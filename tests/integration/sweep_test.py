@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import unittest
 import urllib.request
 
@@ -98,6 +99,67 @@ class SweepTest(unittest.TestCase):
             by_hookpoint.setdefault(run["sae"]["hookpoint"], set()).add(run["result"]["batch_hash"])
         self.assertEqual({len(hashes) for hashes in by_hookpoint.values()}, {1})
         self.assertNotEqual(*by_hookpoint.values())
+
+
+    def test_a_pattern_means_all_that_it_matches(self):
+        sweep = self.inputs.write_sweep(hookpoints='["layers.*.mlp", model.layers.1]')
+        plan = json.loads(self.service.cli("submit", sweep, "--dry-run", "--output", "json").stdout)
+        self.assertEqual(plan["sweep"]["spec"]["sae"]["hookpoints"],
+                         ["layers.0.mlp", "layers.1.mlp", "layers.2.mlp", "layers.1"])  # fmt: skip
+        self.assertEqual(len(plan["runs"]), 4 * 3)
+
+    def test_excluded_tokens_are_counted_before_anything_is_trained(self):
+        tokens = self.inputs.write_tokens("counted.bin", ([1] * 24 + [0] * 8) * 300)
+        cases = {", exclude_tokens: [0]": 256 * 23, "": 256 * 31}  # The first position is left out as well.
+        for activations, rows in cases.items():
+            sweep = self.inputs.write_sweep(tokens=tokens, activations=activations)
+            plan = json.loads(self.service.cli("submit", sweep, "--dry-run", "--output", "json").stdout)
+            with self.subTest(activations):
+                self.assertEqual(int(plan["rows_per_epoch"]), rows)
+
+    def test_a_folder_of_activations_needs_no_model(self):
+        generator = random.Random(1)
+        folder = self.inputs.write_rows("rows", [[generator.gauss(0, 1) for _ in range(16)] for _ in range(1000)])
+        outcome = self.service.submit_and_wait(self.inputs.write_folder_sweep(folder))
+        self.assertEqual([run["result"]["tokens_harvested"] for run in outcome["runs"]], ["0", "0"])
+        self.assertEqual(outcome["runs"][0]["result"]["steps"], str(2 * 1000 // 64))
+        self.assertTrue(outcome["agreements"][0]["same_batches"])
+
+
+class HarvestTest(unittest.TestCase):
+    """How often the language model runs: once for each stream, whatever reads it."""
+
+    STREAM_TOKENS = 8192
+
+    def setUp(self):
+        self.inputs = service.Inputs()
+        self.addCleanup(self.inputs.close)
+        self.service = service.Service()
+        self.addCleanup(self.service.close)
+
+    def harvested(self):
+        return self.service.metric("worker", "seedbed_worker_tokens_harvested_total")
+
+    def test_hookpoints_widths_seeds_and_epochs_pay_the_model_once(self):
+        outcome = self.service.submit_and_wait(
+            self.inputs.write_sweep(hookpoints="[layers.0, layers.1.mlp, layers.2.attn]", latents="[24, 48]", epochs=3)
+        )
+        self.assertEqual(len(outcome["runs"]), 3 * 2 * 3)
+        self.assertEqual({int(run["result"]["tokens_harvested"]) for run in outcome["runs"]}, {self.STREAM_TOKENS})
+        self.assertEqual(self.harvested(), self.STREAM_TOKENS)
+
+    def test_a_cached_stream_is_never_harvested_again(self):
+        cache = self.inputs.folder / "cache"
+        cached = {"activations": f", cache: {{dir: {cache}, max_bytes: 100MB}}", "epochs": 2}
+        first = self.service.submit_and_wait(self.inputs.write_sweep(**cached))
+        self.assertEqual(self.harvested(), self.STREAM_TOKENS)
+        second = self.service.submit_and_wait(self.inputs.write_sweep(latents="[32]", seeds="[7]", **cached))
+        self.assertEqual(self.harvested(), self.STREAM_TOKENS)
+        self.assertEqual({int(run["result"]["tokens_harvested"]) for run in second["runs"]}, {0})
+        hashes = {run["result"]["batch_hash"] for outcome in (first, second) for run in outcome["runs"]}
+        self.assertEqual(len(hashes), 1)
+        rows_an_epoch = self.STREAM_TOKENS // 32 * 31
+        self.assertGreaterEqual(self.service.metric("worker", "seedbed_worker_rows_from_cache_total"), rows_an_epoch)
 
 
 class RanksTest(unittest.TestCase):
