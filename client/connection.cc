@@ -1,6 +1,9 @@
 #include "client/connection.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "client/format.h"
 #include "common/status.h"
 #include "proto/rpc/endpoint.h"
@@ -11,6 +14,8 @@ namespace {
 
 // A run may carry 50 lines of log: a page stays well below the largest message.
 constexpr int kPageSize = 200;
+
+constexpr absl::Duration kBetweenLooks = absl::Milliseconds(50);
 
 // gRPC chains its reasons: "failed to connect to all addresses; last error: UNKNOWN: ipv4:...: Connection refused".
 std::string LastReason(const std::string& message) {
@@ -43,18 +48,33 @@ CoordinatorClient::CoordinatorClient(const std::string& address)
     : address_(address), stub_(v1::SweepService::NewStub(MakeChannel(address))) {}
 
 template <typename Request, typename Response>
-absl::StatusOr<Response> CoordinatorClient::Call(Method<Request, Response> method, const Request& request,
-                                                 absl::Duration timeout) {
+absl::StatusOr<Response> CoordinatorClient::Call(Method<Request, Response> method, const Request& request) {
   grpc::ClientContext context;
-  SetDeadline(context, timeout);
+  SetDeadline(context, kCallTimeout);
   Response response;
   const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
-  if (!status.ok()) return ExplainCall(status, "the coordinator", address_, timeout);
+  if (!status.ok()) return ExplainCall(status, "the coordinator", address_);
   return response;
 }
 
-absl::StatusOr<v1::SubmitSweepResponse> CoordinatorClient::Submit(const v1::SubmitSweepRequest& request) {
-  return Call(&v1::SweepService::Stub::SubmitSweep, request, kSubmitTimeout);
+absl::StatusOr<v1::SubmitSweepResponse> CoordinatorClient::Submit(const v1::SubmitSweepRequest& request,
+                                                                  const std::function<bool()>& interrupted) {
+  grpc::ClientContext context;
+  SetDeadline(context, kSubmitTimeout);
+  v1::SubmitSweepResponse response;
+  grpc::Status status;
+  absl::Notification done;
+  stub_->async()->SubmitSweep(&context, &request, &response, [&](grpc::Status ended) {
+    status = std::move(ended);
+    done.Notify();
+  });
+  while (!done.WaitForNotificationWithTimeout(kBetweenLooks)) {
+    if (!interrupted()) continue;
+    context.TryCancel();
+    done.WaitForNotification();
+  }
+  if (!status.ok()) return ExplainCall(status, "the coordinator", address_, kSubmitTimeout);
+  return response;
 }
 
 absl::StatusOr<v1::Sweep> CoordinatorClient::GetSweep(const std::string& sweep_id) {

@@ -3,6 +3,7 @@
 #ifndef SEEDBED_CLIENT_CONNECTION_H_
 #define SEEDBED_CLIENT_CONNECTION_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,7 +38,9 @@ class CoordinatorClient {
   const std::string& address() const { return address_; }
   seedbed::v1::SweepService::Stub& stub() { return *stub_; }
 
-  absl::StatusOr<seedbed::v1::SubmitSweepResponse> Submit(const seedbed::v1::SubmitSweepRequest& request);
+  // Asks `interrupted` again and again; once it is true, CANCELLED, and nobody knows what becomes of the request.
+  absl::StatusOr<seedbed::v1::SubmitSweepResponse> Submit(const seedbed::v1::SubmitSweepRequest& request,
+                                                          const std::function<bool()>& interrupted);
   absl::StatusOr<seedbed::v1::Sweep> GetSweep(const std::string& sweep_id);
   absl::StatusOr<seedbed::v1::Sweep> CancelSweep(const std::string& sweep_id);
   // All pages.
@@ -51,8 +54,7 @@ class CoordinatorClient {
   template <typename Request, typename Response>
   using Method = grpc::Status (seedbed::v1::SweepService::Stub::*)(grpc::ClientContext*, const Request&, Response*);
   template <typename Request, typename Response>
-  absl::StatusOr<Response> Call(Method<Request, Response> method, const Request& request,
-                                absl::Duration timeout = kCallTimeout);
+  absl::StatusOr<Response> Call(Method<Request, Response> method, const Request& request);
 
   const std::string address_;
   const std::unique_ptr<seedbed::v1::SweepService::Stub> stub_;

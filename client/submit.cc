@@ -32,13 +32,19 @@ absl::StatusOr<v1::SubmitSweepResponse> SubmitPersistently(CoordinatorClient& co
                                                            absl::Duration retry_for, Console& console) {
   constexpr absl::Duration kBetweenTries = absl::Milliseconds(250);
   const absl::Duration give_up = Clock::Real()->Monotonic() + retry_for;
-  const auto first = coordinator.Submit(request);
+  const auto interrupted = [&console] { return console.interrupts->Wait(absl::ZeroDuration()); };
+  const auto first = coordinator.Submit(request, interrupted);
   auto response = first;
   while (absl::IsUnavailable(response.status()) || absl::IsDeadlineExceeded(response.status())) {
     // The first error tells most: later ones come from a channel that is backing off.
     if (Clock::Real()->Monotonic() + kBetweenTries > give_up) return first;
     if (console.interrupts->Wait(kBetweenTries)) return first;
-    response = coordinator.Submit(request);
+    response = coordinator.Submit(request, interrupted);
+  }
+  if (absl::IsCancelled(response.status())) {
+    return absl::CancelledError(
+        absl::StrCat("stopped waiting for the coordinator's answer; whether the sweep was made: \"",
+                     CommandFor(coordinator.address()), " list\""));
   }
   return response;
 }

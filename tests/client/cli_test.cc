@@ -13,6 +13,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "client/submit.h"
 #include "common/file.h"
 #include "gmock/gmock.h"
@@ -227,15 +228,29 @@ TEST_F(CliTest, WhatTheCoordinatorItselfCannotServeIsToldInItsWords) {
   sweeps_.submit = [](const v1::SubmitSweepRequest&, v1::SubmitSweepResponse*) {
     return ToGrpcStatus(absl::UnavailableError("worker w did not answer within 1m"));
   };
-  interrupts_.Interrupt();  // No second try.
-  EXPECT_EQ(Run({"submit", sweep_file_}), 1);
-  EXPECT_EQ(Err(), "seedbed: worker w did not answer within 1m\n");
+  SubmitOptions options;
+  options.server = address_;
+  options.file = sweep_file_;
+  options.retry_for = absl::ZeroDuration();
+  EXPECT_EQ(RunSubmit(options, console_), absl::UnavailableError("worker w did not answer within 1m"));
   sweeps_.submit = [](const v1::SubmitSweepRequest&, v1::SubmitSweepResponse*) {
     return ToGrpcStatus(
         FieldViolationsError({{"spec.sae.hookpoints[0]", "needs a worker"}}, absl::StatusCode::kUnavailable));
   };
-  EXPECT_EQ(Run({"submit", sweep_file_}), 1);
-  EXPECT_EQ(Err(), absl::StrCat("seedbed: ", sweep_file_, ":5: sae.hookpoints[0]: needs a worker\n"));
+  EXPECT_EQ(RunSubmit(options, console_),
+            absl::UnavailableError(absl::StrCat(sweep_file_, ":5: sae.hookpoints[0]: needs a worker")));
+}
+
+TEST_F(CliTest, ASubmissionThatTakesLongCanBeInterrupted) {
+  absl::Notification release;
+  sweeps_.submit = [&](const v1::SubmitSweepRequest&, v1::SubmitSweepResponse*) {
+    interrupts_.Interrupt();
+    release.WaitForNotification();
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"submit", sweep_file_, "--wait"}), 1);
+  EXPECT_THAT(Err(), AllOf(StartsWith("seedbed: stopped waiting for the coordinator's answer"), HasSubstr(" list")));
+  release.Notify();
 }
 
 TEST_F(CliTest, AnUnreachableServerIsOneLineWithAddressAndHint) {

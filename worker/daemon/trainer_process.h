@@ -8,11 +8,13 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/subprocess.h"
+#include "google/protobuf/message_lite.h"
 #include "proto/framing/framing.h"
 #include "seedbed/v1/trainer.pb.h"
 
