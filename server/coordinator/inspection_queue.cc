@@ -49,26 +49,28 @@ void InspectionQueue::TakeResult(const std::string& worker, const v1::Inspection
   }
 }
 
-bool InspectionQueue::Judge(const Inspection& inspection, const WorkerTable& workers, absl::Duration now,
-                            EndedInspection& ended) const {
+std::optional<EndedInspection> InspectionQueue::Judge(const Inspection& inspection, const WorkerTable& workers,
+                                                      absl::Duration now) const {
+  EndedInspection ended;
   ended.id = inspection.request.inspection_id();
   ended.worker = inspection.answered_by.empty() ? inspection.worker : inspection.answered_by;
   ended.reason = inspection.reason;
   ended.took = now - inspection.added;
-  const auto ends = [&](EndedInspection::Outcome outcome) {
-    ended.outcome = outcome;
-    return true;
-  };
   if (!inspection.answered_by.empty()) {
+    ended.outcome = EndedInspection::Outcome::kInspected;
     ended.result = inspection.result;
-    return ends(EndedInspection::Outcome::kInspected);
+  } else if (ended.took >= options_.patience) {
+    ended.outcome = EndedInspection::Outcome::kUnanswered;
+  } else if (!ChooseWorker(inspection, workers, now).empty()) {
+    return std::nullopt;
+  } else if (!inspection.failed.empty()) {
+    ended.outcome = EndedInspection::Outcome::kFailed;
+  } else if (inspection.worker.empty() && now - started_ >= options_.first_worker) {
+    ended.outcome = EndedInspection::Outcome::kNoWorker;
+  } else {
+    return std::nullopt;  // A first worker may come, or one that went away come back.
   }
-  if (ended.took >= options_.patience) return ends(EndedInspection::Outcome::kUnanswered);
-  if (!ChooseWorker(inspection, workers, now).empty()) return false;
-  if (!inspection.failed.empty()) return ends(EndedInspection::Outcome::kFailed);
-  // One that went away may come back.
-  if (!inspection.worker.empty() || now - started_ < options_.first_worker) return false;
-  return ends(EndedInspection::Outcome::kNoWorker);
+  return ended;
 }
 
 std::vector<EndedInspection> InspectionQueue::Advance(const WorkerTable& workers, absl::Duration now,
@@ -76,23 +78,27 @@ std::vector<EndedInspection> InspectionQueue::Advance(const WorkerTable& workers
   std::vector<EndedInspection> all_ended;
   for (auto entry = inspections_.begin(); entry != inspections_.end();) {
     Inspection& inspection = entry->second;
-    EndedInspection ended;
-    if (Judge(inspection, workers, now, ended)) {
-      if (!inspection.worker.empty()) affected.insert(inspection.worker);
-      bytes_ -= inspection.request.spec().ByteSizeLong();
-      all_ended.push_back(std::move(ended));
-      entry = inspections_.erase(entry);
+    std::optional<EndedInspection> ended = Judge(inspection, workers, now);
+    if (!ended.has_value()) {
+      Assign(workers, now, inspection, affected);
+      ++entry;
       continue;
     }
-    std::string chosen = ChooseWorker(inspection, workers, now);
-    if (!chosen.empty() && chosen != inspection.worker) {
-      if (!inspection.worker.empty()) affected.insert(inspection.worker);
-      affected.insert(chosen);
-      inspection.worker = std::move(chosen);
-    }
-    ++entry;
+    if (!inspection.worker.empty()) affected.insert(inspection.worker);
+    bytes_ -= inspection.request.spec().ByteSizeLong();
+    all_ended.push_back(*std::move(ended));
+    entry = inspections_.erase(entry);
   }
   return all_ended;
+}
+
+void InspectionQueue::Assign(const WorkerTable& workers, absl::Duration now, Inspection& inspection,
+                             absl::btree_set<std::string>& affected) const {
+  const std::string chosen = ChooseWorker(inspection, workers, now);
+  if (chosen.empty() || chosen == inspection.worker) return;
+  if (!inspection.worker.empty()) affected.insert(inspection.worker);
+  affected.insert(chosen);
+  inspection.worker = chosen;
 }
 
 std::string InspectionQueue::ChooseWorker(const Inspection& inspection, const WorkerTable& workers,

@@ -4,6 +4,7 @@
 #define SEEDBED_SERVER_COORDINATOR_INSPECTION_QUEUE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -80,9 +81,12 @@ class InspectionQueue {
     v1::InspectionResult result;
   };
 
-  // Whether it has ended, and then how.
-  bool Judge(const Inspection& inspection, const WorkerTable& workers, absl::Duration now,
-             EndedInspection& ended) const;
+  // How it has ended; nullopt = it has not.
+  std::optional<EndedInspection> Judge(const Inspection& inspection, const WorkerTable& workers,
+                                       absl::Duration now) const;
+  // Keeps it with its worker, or gives it another one.
+  void Assign(const WorkerTable& workers, absl::Duration now, Inspection& inspection,
+              absl::btree_set<std::string>& affected) const;
   // The worker that takes it; empty = none can.
   std::string ChooseWorker(const Inspection& inspection, const WorkerTable& workers, absl::Duration now) const;
   int64_t RequestsOf(absl::string_view worker) const;
