@@ -1,6 +1,6 @@
 #include "server/scheduler/stream_shape.h"
 
-#include "server/scheduler/mixture.h"
+#include "common/mixture.h"
 
 namespace seedbed {
 
