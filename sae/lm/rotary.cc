@@ -1,5 +1,6 @@
 #include "sae/lm/rotary.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/ones_like.h>
@@ -9,6 +10,8 @@
 #include <ATen/ops/view_as_complex.h>
 #include <ATen/ops/view_as_real.h>
 #include <ATen/ops/where.h>
+
+#include "sae/lm/row_kernels.h"
 
 namespace seedbed {
 namespace {
@@ -41,6 +44,20 @@ at::Tensor Frequencies(const RotaryConfig& config) {
   }
 }
 
+// heads: as TurnPairs takes them, float32 on the CPU.
+void TurnFloats(const at::Tensor& turns, const at::Tensor& heads) {
+  constexpr int64_t kRowsOfAPiece = 16;
+  const int64_t sequence = heads.size(1);
+  const int64_t pairs = turns.size(-1);
+  const float* turn = at::view_as_real(turns).const_data_ptr<float>();
+  float* values = heads.data_ptr<float>();
+  at::parallel_for(0, heads.size(0) * sequence, kRowsOfAPiece, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      TurnHeads(turn + row % sequence * 2 * pairs, pairs, heads.size(2), heads.size(3), values + row * heads.stride(1));
+    }
+  });
+}
+
 }  // namespace
 
 at::Tensor RotaryTurns(const RotaryConfig& config, int64_t sequence, at::Device device) {
@@ -57,13 +74,13 @@ void PairRotaryRows(const at::Tensor& matrix, int64_t d_head, int64_t dimensions
 
 void TurnPairs(const at::Tensor& turns, const at::Tensor& heads) {
   const int64_t pairs = turns.size(-1);
+  if (heads.is_cpu() && heads.scalar_type() == at::kFloat) {
+    TurnFloats(turns, heads);
+    return;
+  }
   const at::Tensor turned =
       heads.narrow(-1, 0, 2 * pairs).view({heads.size(0), heads.size(1), heads.size(2), pairs, 2});
-  if (turned.scalar_type() == at::kFloat) {
-    at::view_as_complex(turned).mul_(turns);
-  } else {
-    turned.copy_(at::view_as_real(at::view_as_complex(turned.to(at::kFloat)).mul_(turns)));
-  }
+  turned.copy_(at::view_as_real(at::view_as_complex(turned.to(at::kFloat)).mul_(turns)));
 }
 
 }  // namespace seedbed

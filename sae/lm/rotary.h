@@ -19,7 +19,7 @@ at::Tensor RotaryTurns(const RotaryConfig& config, int64_t sequence, at::Device 
 void PairRotaryRows(const at::Tensor& matrix, int64_t d_head, int64_t dimensions);
 
 // Multiplies, in place, the pairs of the first dimensions of every head, as complex numbers, with the turns. `heads`:
-// [batch, sequence, heads, d_head], float32 or bfloat16, its last dimension dense.
+// [batch, sequence, heads, d_head], float32 or bfloat16, a narrowing to some heads of a dense tensor.
 void TurnPairs(const at::Tensor& turns, const at::Tensor& heads);
 
 }  // namespace seedbed

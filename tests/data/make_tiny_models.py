@@ -5,12 +5,16 @@ cross-entropy. Needs torch and transformers."""
 
 import json
 import pathlib
+import sys
 
 import torch
 import transformers
 from safetensors.torch import save_file
 
 FOLDER = pathlib.Path(__file__).parent
+sys.path.insert(0, str(FOLDER.parent / "parity"))
+from lm_reference import reference  # noqa: E402
+
 SEQUENCES, LENGTH = 2, 11
 WINDOW = 4  # Shorter than the sequence.
 
@@ -45,52 +49,6 @@ MODELS = {
         **LLAMA, rope_parameters=ROPE, head_dim=8, sliding_window=WINDOW, query_pre_attn_scalar=6,
         attn_logit_softcapping=1.5, final_logit_softcapping=2.0, attn_implementation="eager"),
 }  # fmt: skip
-
-
-def blocks_of(model):
-    base = model.base_model
-    return base.h if hasattr(base, "h") else base.layers
-
-
-def modules_of(block):
-    """By the end of the hookpoint's name: the module and whether its output or its input is meant."""
-    attention = next(getattr(block, name) for name in ("self_attn", "attention", "attn") if hasattr(block, name))
-    return {".attn": (attention, "output"), ".mlp": (block.mlp, "output"), ".mlp_in": (block.mlp, "input"),
-            "": (block, "output")}  # fmt: skip
-
-
-def norm_after_attention(block):
-    """The module that reads the residual stream between attention and MLP; none where they run in parallel."""
-    if getattr(block, "use_parallel_residual", False):
-        return None
-    names = ("pre_feedforward_layernorm", "post_attention_layernorm", "ln_2")
-    return next(getattr(block, name) for name in names if hasattr(block, name))
-
-
-def first(value):
-    return value[0] if isinstance(value, tuple) else value
-
-
-def reference(model, tokens):
-    """Activations [rows, d_model] by hookpoint, logits and cross-entropy."""
-    kept = {}
-
-    def keep(name, module, what):
-        if what == "input":
-            module.register_forward_pre_hook(lambda _, inputs: kept.update({name: first(inputs).flatten(0, 1).clone()}))
-        else:
-            module.register_forward_hook(lambda _, __, output: kept.update({name: first(output).flatten(0, 1).clone()}))
-
-    for number, block in enumerate(blocks_of(model)):
-        for ending, (module, what) in modules_of(block).items():
-            keep(f"layers.{number}{ending}", module, what)
-        if norm_after_attention(block) is not None:
-            keep(f"layers.{number}.resid_mid", norm_after_attention(block), "input")
-    keep("embeddings", blocks_of(model)[0], "input")
-    with torch.no_grad():
-        logits = model(tokens).logits.float()
-    losses = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
-    return {**kept, "logits": logits, "cross_entropy": losses.view(tokens.shape[0], -1)}
 
 
 def randomize(model):

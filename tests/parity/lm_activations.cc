@@ -1,10 +1,8 @@
-// Runs Seedbed's language model over given tokens, writes its activations as safetensors and says how fast it was.
-// tests/parity/lm_parity.py compares them with transformers'.
+// Runs Seedbed's language model over given tokens and writes its activations, logits and cross-entropies as
+// safetensors. tests/parity/lm_parity.py compares them with transformers'.
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -16,6 +14,7 @@
 #include "common/status.h"
 #include "sae/io/safetensors.h"
 #include "sae/lm/language_model.h"
+#include "sae/lm/model_inspection.h"
 
 namespace seedbed {
 namespace {
@@ -27,7 +26,7 @@ struct Options {
   std::vector<std::string> hookpoints;
   std::string device = "cpu";
   int threads = 2;
-  int repeat = 0;
+  bool head = false;
 };
 
 // The tensor "tokens" (I64 [batch, sequence]) of a safetensors file.
@@ -42,43 +41,33 @@ absl::StatusOr<at::Tensor> ReadTokens(const std::string& path) {
   return tokens;
 }
 
-absl::Status WriteActivations(const Options& options, const std::vector<at::Tensor>& activations) {
-  std::vector<at::Tensor> kept;  // What the views below point into.
-  std::vector<TensorToWrite> tensors;
-  for (size_t i = 0; i < activations.size(); ++i) {
-    kept.push_back(activations[i].cpu().contiguous());
-    const at::Tensor& tensor = kept.back();
-    tensors.push_back({options.hookpoints[i], TensorType::kF32, tensor.sizes().vec(),
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+absl::Status Write(const std::string& path, NamedTensors tensors) {
+  std::vector<TensorToWrite> written;
+  for (auto& [name, tensor] : tensors) {
+    tensor = tensor.cpu().to(at::kFloat).contiguous();
+    written.push_back({name, TensorType::kF32, tensor.sizes().vec(),
                        absl::string_view(static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes())});
   }
-  return WriteSafetensors(options.out, std::move(tensors), {});
-}
-
-void MeasureSpeed(LanguageModel& model, const at::Tensor& tokens, int repeat) {
-  std::vector<double> seconds;
-  for (int i = 0; i < repeat; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    model.Forward(tokens)[0].sum().item<float>();  // Waits for the device.
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  std::sort(seconds.begin(), seconds.end());
-  const double median = seconds[seconds.size() / 2];
-  std::printf("seconds=%.4f tokens_per_second=%.1f\n", median, tokens.numel() / median);
+  return WriteSafetensors(path, std::move(written), {});
 }
 
 absl::Status Run(const Options& options) {
   at::set_num_threads(options.threads);
-  std::vector<Hookpoint> hookpoints;
-  for (const std::string& text : options.hookpoints) {
-    ASSIGN_OR_RETURN(const Hookpoint hookpoint, ParseHookpoint(text));
-    hookpoints.push_back(hookpoint);
-  }
+  ASSIGN_OR_RETURN(const ModelFacts facts, InspectModel(options.model));
+  ASSIGN_OR_RETURN(const std::vector<Hookpoint> hookpoints, ResolveHookpoints(facts, options.hookpoints));
   ASSIGN_OR_RETURN(const at::Tensor tokens, ReadTokens(options.tokens));
-  ASSIGN_OR_RETURN(const auto model, LoadLanguageModel({options.model, hookpoints, options.device}));
+  ASSIGN_OR_RETURN(const auto model,
+                   LoadLanguageModel({options.model, hookpoints, options.device, at::kFloat, options.head}));
   const std::vector<at::Tensor> activations = model->Forward(tokens);
-  if (!options.out.empty()) RETURN_IF_ERROR(WriteActivations(options, activations));
-  if (options.repeat > 0) MeasureSpeed(*model, tokens, options.repeat);
-  return absl::OkStatus();
+  NamedTensors named;
+  for (size_t i = 0; i < hookpoints.size(); ++i) named.emplace_back(hookpoints[i].ToString(), activations[i]);
+  if (options.head) {
+    named.emplace_back("logits", model->Logits(tokens));
+    named.emplace_back("cross_entropy", model->CrossEntropy(tokens));
+  }
+  return Write(options.out, std::move(named));
 }
 
 }  // namespace
@@ -89,11 +78,11 @@ int main(int argc, char** argv) {
   CLI::App app("Activations of a language model at hookpoints");
   app.add_option("--model", options.model, "a Hugging Face folder")->required();
   app.add_option("--tokens", options.tokens, "safetensors file with \"tokens\", I64 [batch, sequence]")->required();
-  app.add_option("--hookpoints", options.hookpoints, "such as layers.9,layers.9.mlp")->required()->delimiter(',');
-  app.add_option("--out", options.out, "safetensors file to write: one tensor a hookpoint");
+  app.add_option("--hookpoints", options.hookpoints, "such as layers.9,layers.*.mlp")->required()->delimiter(',');
+  app.add_option("--out", options.out, "safetensors file to write: one tensor a hookpoint")->required();
+  app.add_flag("--head", options.head, "also write logits and cross_entropy");
   app.add_option("--device", options.device, "cpu or cuda:N");
   app.add_option("--threads", options.threads, "threads of LibTorch");
-  app.add_option("--repeat", options.repeat, "time so many further runs and print the median");
   CLI11_PARSE(app, argc, argv);
   const absl::Status status = seedbed::Run(options);
   if (status.ok()) return 0;
