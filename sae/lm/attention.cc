@@ -1,5 +1,6 @@
 #include "sae/lm/attention.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/bmm.h>
@@ -10,6 +11,9 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <vector>
+
+#include "sae/lm/attention_kernel.h"
 
 namespace seedbed {
 namespace {
@@ -27,6 +31,41 @@ at::Tensor HiddenKeys(int64_t first_query, int64_t queries, int64_t first_key, i
   const at::Tensor key = at::arange(first_key, first_key + keys, positions).unsqueeze(0);
   const at::Tensor is_later = key > query;
   return window == 0 ? is_later : is_later.logical_or(key <= query - window);
+}
+
+// By the kernel of attention_kernel.h. projected: float32 on the CPU.
+at::Tensor KernelAttention(const AttentionOptions& options, const at::Tensor& projected) {
+  const AttentionKernel& kernel = BestAttentionKernel();
+  const int64_t sequence = projected.size(1);
+  const int64_t d_head = projected.size(3);
+  const int64_t stride = projected.stride(1);
+  const int64_t blocks = (sequence + kernel.queries - 1) / kernel.queries;
+  const at::Tensor attended = at::empty({projected.size(0) * sequence, options.heads * d_head}, projected.options());
+  const float* from = projected.const_data_ptr<float>();
+  float* to = attended.data_ptr<float>();
+  const auto head_of = [&](int64_t batch, int64_t head) {
+    const float* rows = from + batch * sequence * stride;
+    const int64_t kv_head = options.heads + head / (options.heads / options.kv_heads);
+    return AttentionHead{rows + head * d_head,
+                         rows + kv_head * d_head,
+                         rows + (kv_head + options.kv_heads) * d_head,
+                         stride,
+                         to + batch * sequence * attended.stride(0) + head * d_head,
+                         attended.stride(0),
+                         sequence,
+                         d_head,
+                         static_cast<float>(options.scale),
+                         static_cast<float>(options.softcap),
+                         options.window};
+  };
+  at::parallel_for(0, projected.size(0) * options.heads * blocks, 1, [&](int64_t begin, int64_t end) {
+    std::vector<float> scratch(static_cast<size_t>(kernel.ScratchFloats(head_of(0, 0))));
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t head = i / blocks;
+      kernel.attend(head_of(head / options.heads, head % options.heads), i % blocks * kernel.queries, scratch.data());
+    }
+  });
+  return attended;
 }
 
 // What LibTorch's fused attention has not: soft-capped scores, and windows without the work of the scores outside them.
@@ -85,6 +124,7 @@ class BlockedAttention {
 }  // namespace
 
 at::Tensor CausalAttention(const AttentionOptions& options, const at::Tensor& projected) {
+  if (projected.is_cpu() && projected.scalar_type() == at::kFloat) return KernelAttention(options, projected);
   const int64_t sequence = projected.size(1);
   const bool sees_all = options.window == 0 || options.window >= sequence;
   if (options.softcap > 0 || !sees_all) return BlockedAttention(options, projected).Run();

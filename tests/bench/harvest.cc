@@ -73,6 +73,8 @@ class Transformers {
     options.fds = {{requests->read_end.get(), 0}, {answers->write_end.get(), 1}};
     absl::StatusOr<Subprocess> process = Subprocess::Spawn(options);
     if (!process.ok()) return std::nullopt;
+    requests->read_end.Close();
+    answers->write_end.Close();  // The child's alone, so that its end is the end of the answers.
     Transformers peer(*std::move(process), std::move(requests->write_end), std::move(answers->read_end));
     if (!peer.Run().has_value()) return std::nullopt;
     return peer;

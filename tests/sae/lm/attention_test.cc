@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/randn.h>
@@ -9,7 +10,9 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <vector>
 
+#include "sae/lm/attention_kernel.h"
 #include "tests/sae/lm/tiny_model.h"
 
 namespace seedbed {
@@ -51,6 +54,34 @@ TEST(CausalAttention, EqualsItsDefinition) {
               << "kv_heads " << kv_heads << " sequence " << sequence << " window " << window << " softcap " << softcap;
         }
       }
+    }
+  }
+}
+
+// The one that this CPU would not choose too. Heads of a width that no vector divides.
+TEST(AttentionKernel, EqualsTheDefinitionOnEveryCpuThatHasIt) {
+  std::vector<const AttentionKernel*> kernels = {&kAttentionAvx2};
+  if (&BestAttentionKernel() == &kAttentionAvx512) kernels.push_back(&kAttentionAvx512);
+  for (const AttentionKernel* kernel : kernels) {
+    for (const AttentionOptions& options :
+         {AttentionOptions{1, 1, 0.3, 0, 0}, {1, 1, 0.3, 2, 0}, {1, 1, 0.3, 0, 30}, {1, 1, 0.3, 2, 30}}) {
+      const at::Tensor projected = at::randn({1, 131, 3, 11});
+      const float* rows = projected.const_data_ptr<float>();
+      at::Tensor out = at::empty({131, 11});
+      const AttentionHead head = {rows,
+                                  rows + 11,
+                                  rows + 22,
+                                  33,
+                                  out.data_ptr<float>(),
+                                  11,
+                                  131,
+                                  11,
+                                  0.3f,
+                                  static_cast<float>(options.softcap),
+                                  options.window};
+      std::vector<float> scratch(static_cast<size_t>(kernel->ScratchFloats(head)));
+      for (int64_t first = 0; first < 131; first += kernel->queries) kernel->attend(head, first, scratch.data());
+      EXPECT_LT(RelativeError(out, Reference(options, projected)), 1e-6) << kernel->queries;
     }
   }
 }
