@@ -1,11 +1,14 @@
 #include "sae/lm/weight_reader.h"
 
 #include <ATen/ops/empty.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 
+#include "absl/strings/string_view.h"
 #include "common/status.h"
 
 namespace seedbed {
@@ -59,11 +62,21 @@ void CopyConverted(const TensorView& view, const at::Tensor& out) {
   }
 }
 
+// Takes the pages of mapped bytes that were read out of this process's memory; they are read again when looked at.
+// Beside the copy they would double what loading needs.
+void ReleasePages(absl::string_view bytes) {
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<uintptr_t>(bytes.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size()) / page * page;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 }  // namespace
 
 absl::Status ReadTensor(const WeightFiles& files, const std::string& name, const at::Tensor& out) {
   ASSIGN_OR_RETURN(const WeightFiles::Tensor tensor, files.Find(name));
   CopyConverted(*tensor.view, out);
+  ReleasePages(tensor.view->bytes);
   if (AllFinite(out)) return absl::OkStatus();
   return TensorError(*tensor.file, name, "holds a value that is NaN or infinite");
 }
