@@ -19,7 +19,8 @@ std::string RowFolderOf(const std::string& path, const std::string& hookpoint, b
 
 absl::StatusOr<std::unique_ptr<StreamInputs>> FolderInputs::Load(const TrainerPlan& plan) {
   std::unique_ptr<FolderInputs> inputs(new FolderInputs(&plan));
-  for (const int hookpoint : plan.HostedHookpoints()[plan.spec.rank()]) RETURN_IF_ERROR(inputs->OpenRows(hookpoint));
+  const auto hosted = plan.HostedHookpoints();
+  for (const int hookpoint : hosted[plan.spec.rank()]) RETURN_IF_ERROR(inputs->OpenRows(hookpoint));
   return inputs;
 }
 
