@@ -242,15 +242,16 @@ TEST_F(CliTest, WhatTheCoordinatorItselfCannotServeIsToldInItsWords) {
 }
 
 TEST_F(CliTest, ASubmissionThatTakesLongCanBeInterrupted) {
-  absl::Notification release;
-  sweeps_.submit = [&](const v1::SubmitSweepRequest&, v1::SubmitSweepResponse*) {
+  // Shared: the service may use it after this test is done with it.
+  const auto release = std::make_shared<absl::Notification>();
+  sweeps_.submit = [this, release](const v1::SubmitSweepRequest&, v1::SubmitSweepResponse*) {
     interrupts_.Interrupt();
-    release.WaitForNotification();
+    release->WaitForNotification();
     return grpc::Status::OK;
   };
   EXPECT_EQ(Run({"submit", sweep_file_, "--wait"}), 1);
   EXPECT_THAT(Err(), AllOf(StartsWith("seedbed: stopped waiting for the coordinator's answer"), HasSubstr(" list")));
-  release.Notify();
+  release->Notify();
 }
 
 TEST_F(CliTest, AnUnreachableServerIsOneLineWithAddressAndHint) {
