@@ -6,8 +6,8 @@
 
 #include "ATen/ops/empty.h"
 #include "common/status.h"
-#include "sae/activations/row_order.h"
 #include "sae/activations/row_scale.h"
+#include "sae/activations/rows/row_order.h"
 #include "sae/activations/scoped_timer.h"
 
 namespace seedbed {

@@ -9,8 +9,8 @@
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "sae/activations/activation_stream.h"
-#include "sae/activations/row_store.h"
-#include "sae/activations/shuffled_rows.h"
+#include "sae/activations/rows/row_store.h"
+#include "sae/activations/rows/shuffled_rows.h"
 #include "sae/activations/stream_config.h"
 
 namespace seedbed {

@@ -9,7 +9,7 @@
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
 #include "sae/activations/block_plan.h"
-#include "sae/activations/sequence_source.h"
+#include "sae/activations/sequences/sequence_source.h"
 #include "sae/lm/language_model.h"
 
 namespace seedbed {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "ATen/ops/empty.h"
-#include "sae/activations/row_values.h"
+#include "sae/activations/rows/row_values.h"
 
 namespace seedbed {
 

@@ -16,7 +16,7 @@
 #include "sae/activations/block_source.h"
 #include "sae/activations/mixer.h"
 #include "sae/activations/row_scale.h"
-#include "sae/activations/shuffled_rows.h"
+#include "sae/activations/rows/shuffled_rows.h"
 #include "sae/activations/stream_config.h"
 
 namespace seedbed {

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
-#include "sae/activations/exclusion.h"
+#include "sae/activations/sequences/exclusion.h"
 
 namespace seedbed {
 namespace {

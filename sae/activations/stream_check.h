@@ -6,8 +6,8 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "sae/activations/sequences/token_mixture.h"
 #include "sae/activations/stream_config.h"
-#include "sae/activations/token_mixture.h"
 #include "sae/io/token_file.h"
 
 namespace seedbed {

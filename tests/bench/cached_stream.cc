@@ -23,10 +23,10 @@
 #include "ATen/ops/randn.h"
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
-#include "sae/activations/block_shard.h"
-#include "sae/activations/block_store.h"
-#include "sae/activations/row_order.h"
-#include "sae/activations/shuffled_rows.h"
+#include "sae/activations/rows/block_shard.h"
+#include "sae/activations/rows/block_store.h"
+#include "sae/activations/rows/row_order.h"
+#include "sae/activations/rows/shuffled_rows.h"
 
 namespace {
 

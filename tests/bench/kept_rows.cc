@@ -1,6 +1,6 @@
 // Counting the rows of a stream that are left after exclusions, in GB of tokens a second, against one pass over the
 // same bytes that only finds the largest token: what memory gives. Two threads; the file is in the page cache.
-#include "sae/activations/kept_rows.h"
+#include "sae/activations/sequences/kept_rows.h"
 
 #include <algorithm>
 #include <chrono>

@@ -8,7 +8,7 @@
 #include "common/file.h"
 #include "common/status.h"
 #include "sae/activations/folder_stream.h"
-#include "sae/activations/row_folder.h"
+#include "sae/activations/rows/row_folder.h"
 
 namespace seedbed {
 

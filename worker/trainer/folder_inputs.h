@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "sae/activations/row_store.h"
+#include "sae/activations/rows/row_store.h"
 #include "worker/trainer/stream_inputs.h"
 
 namespace seedbed {

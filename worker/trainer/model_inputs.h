@@ -8,8 +8,8 @@
 
 #include "absl/status/statusor.h"
 #include "c10/core/ScalarType.h"
-#include "sae/activations/block_store.h"
-#include "sae/activations/token_mixture.h"
+#include "sae/activations/rows/block_store.h"
+#include "sae/activations/sequences/token_mixture.h"
 #include "sae/lm/language_model.h"
 #include "sae/lm/model_inspection.h"
 #include "worker/trainer/stream_inputs.h"

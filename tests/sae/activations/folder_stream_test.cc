@@ -5,7 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "sae/activations/permutation.h"
-#include "sae/activations/row_folder.h"
+#include "sae/activations/rows/row_folder.h"
 #include "sae/activations/stream_seeds.h"
 #include "tests/sae/activations/row_fixtures.h"
 #include "tests/sae/activations/stream_fixtures.h"

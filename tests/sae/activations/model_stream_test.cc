@@ -14,7 +14,7 @@
 #include "common/random.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "sae/activations/block_shard.h"
+#include "sae/activations/rows/block_shard.h"
 #include "sae/activations/stream_seeds.h"
 #include "tests/sae/activations/row_fixtures.h"
 #include "tests/sae/activations/stream_fixtures.h"

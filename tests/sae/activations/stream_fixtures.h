@@ -18,7 +18,7 @@
 #include "common/file.h"
 #include "gtest/gtest.h"
 #include "sae/activations/block_source.h"
-#include "sae/activations/token_mixture.h"
+#include "sae/activations/sequences/token_mixture.h"
 #include "sae/lm/language_model.h"
 
 namespace seedbed {
