@@ -22,6 +22,18 @@
 namespace seedbed {
 namespace {
 
+// Which of `names`, that can't all be resolved, is the first that can't after those before it.
+size_t FirstBadName(const ModelFacts& facts, const std::vector<std::string>& names) {
+  size_t good = 0;
+  size_t bad = names.size();
+  while (good + 1 < bad) {
+    const size_t middle = (good + bad) / 2;
+    const std::vector<std::string> first(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(middle));
+    (ResolveHookpoints(facts, first).ok() ? good : bad) = middle;
+  }
+  return bad - 1;
+}
+
 // One sweep under inspection. Each method adds what it finds wrong and leaves alone what depends on it.
 class Inspector {
  public:
@@ -68,7 +80,10 @@ void Inspector::InspectLanguageModel() {
   result_.set_d_model(model_->d_model);
   const std::vector<std::string> names(spec_.sae().hookpoints().begin(), spec_.sae().hookpoints().end());
   const absl::StatusOr<std::vector<Hookpoint>> hookpoints = ResolveHookpoints(*model_, names);
-  if (!Check("sae.hookpoints", hookpoints.status())) return;
+  if (!hookpoints.ok()) {
+    Check(absl::StrCat("sae.hookpoints[", FirstBadName(*model_, names), "]"), hookpoints.status());
+    return;
+  }
   for (const Hookpoint& hookpoint : *hookpoints) result_.add_hookpoints(hookpoint.ToString());
 }
 
@@ -123,9 +138,9 @@ void Inspector::InspectTokens() {
 }
 
 bool Inspector::NameHookpointsWithoutModel() {
-  for (const std::string& name : spec_.sae().hookpoints()) {
-    const absl::StatusOr<Hookpoint> hookpoint = ParseHookpoint(name);
-    if (!Check("sae.hookpoints", hookpoint.status())) return false;
+  for (int i = 0; i < spec_.sae().hookpoints_size(); ++i) {
+    const absl::StatusOr<Hookpoint> hookpoint = ParseHookpoint(spec_.sae().hookpoints(i));
+    if (!Check(absl::StrCat("sae.hookpoints[", i, "]"), hookpoint.status())) return false;
     result_.add_hookpoints(hookpoint->ToString());
   }
   return true;

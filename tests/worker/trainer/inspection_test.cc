@@ -102,9 +102,9 @@ TEST_F(InspectionTest, NamesTheFieldOfWhatIsWrong) {
   spec().mutable_model()->set_path(fixture_.Path("model"));
 
   spec().mutable_sae()->add_hookpoints("layers.7.mlp");
-  ExpectViolation("sae.hookpoints", {"layers.7.mlp"});
+  ExpectViolation("sae.hookpoints[1]", {"layers.7.mlp"});
   spec().mutable_sae()->set_hookpoints(1, "layers.*");
-  ExpectViolation("sae.hookpoints", {"layers.1"});
+  ExpectViolation("sae.hookpoints[1]", {"layers.1"});
   spec().mutable_sae()->mutable_hookpoints()->RemoveLast();
 
   spec().mutable_data()->set_max_tokens(1'000'000);
@@ -157,7 +157,7 @@ TEST_F(InspectionTest, FoldersNeedNoModel) {
   EXPECT_THAT(result.violations(), IsEmpty()) << result.DebugString();
   EXPECT_THAT(result.hookpoints(), ElementsAre("layers.1"));
   spec().mutable_sae()->set_hookpoints(0, "layers.*");
-  ExpectViolation("sae.hookpoints", {"layers.*"});
+  ExpectViolation("sae.hookpoints[0]", {"layers.*"});
 }
 
 TEST_F(InspectionTest, ARequestThatDoesNotParseIsAnError) {
