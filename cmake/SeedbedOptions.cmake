@@ -33,6 +33,8 @@ if(SEEDBED_SANITIZE)
 endif()
 set(SEEDBED_SANITIZER_OBJECTS "")
 if(SEEDBED_SANITIZE MATCHES "thread")
+  # Protobuf's MapField has another layout where this macro is defined, which Debian's library was not compiled with.
+  add_compile_options(-U__SANITIZE_THREAD__)
   add_library(seedbed_tsan OBJECT ${CMAKE_SOURCE_DIR}/cmake/tsan_absl_mutex.cc)
   set(SEEDBED_SANITIZER_OBJECTS $<TARGET_OBJECTS:seedbed_tsan>)
 endif()
