@@ -97,9 +97,10 @@ absl::Status ModelStream::TakeRun() {
 
 // No row comes out of the mixer before as many were put in as the estimate wants (stream_check.h).
 absl::Status ModelStream::EstimateScales() {
+  for (size_t i = 0; i < hosted_.size(); ++i) estimates_[i].Add(run_[i]);
+  // All hookpoints have the same rows, so all are complete at once.
+  if (hosted_.empty() || !estimates_[0].complete()) return absl::OkStatus();
   for (size_t i = 0; i < hosted_.size(); ++i) {
-    estimates_[i].Add(run_[i]);
-    if (!estimates_[i].complete()) return absl::OkStatus();
     ASSIGN_OR_RETURN(scales_[i], estimates_[i].Get());
   }
   estimates_.clear();

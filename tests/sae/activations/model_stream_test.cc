@@ -33,7 +33,7 @@ struct RankResult {
   int64_t steps = 0;
   bool harvested = false;
   int64_t gang_tokens_harvested = 0;
-  float scale = 0;  // Of a hookpoint that is hosted here.
+  std::map<int, float> scales;  // By hookpoint.
   StreamCounters counters;
 };
 
@@ -80,7 +80,7 @@ class StreamTest : public ::testing::Test {
     result.gang_tokens_harvested = (*stream)->gang_tokens_harvested();
     for (const int h : hosted[group.rank()]) {
       result.hashes[h] = (*stream)->hash(h).ToString();
-      result.scale = (*stream)->scale(h);
+      result.scales[h] = (*stream)->scale(h);
     }
     result.counters = (*stream)->counters();
     EXPECT_EQ(result.counters.tokens_harvested, model.tokens_seen());
@@ -371,6 +371,16 @@ TEST_F(CachedStreamTest, GivesTheBatchesOfALiveStreamAndHarvestsNothing) {
   }
 }
 
+TEST_F(CachedStreamTest, NormalizesLikeALiveStream) {
+  config_.shuffle_rows = 60;
+  config_.normalize_rows = 50;
+  const RankResult live = RunAlone(2);
+  const RankResult cached = RunAlone(2);
+  EXPECT_EQ(cached.counters.tokens_harvested, 0);
+  EXPECT_EQ(cached.scales, live.scales);
+  EXPECT_EQ(cached.hashes, live.hashes);
+}
+
 TEST_F(CachedStreamTest, OtherMixingBatchesAndEpochsReadTheSameRows) {
   RunAlone();
   config_.shuffle_rows = 5;
@@ -465,12 +475,31 @@ TEST_F(StreamTest, NormalizesByTheFirstRowsOnEveryNumberOfRanks) {
     const std::vector<int64_t> tokens = HarvestedTokens();
     for (int i = 0; i < 9; ++i) energy += 1.25 * static_cast<double>(tokens[i] * tokens[i]) + 4;
     const double scale = std::sqrt(FakeLanguageModel::kWidth / (energy / 9));
-    EXPECT_NEAR(scaled.scale, scale, 1e-6 * scale);
+    EXPECT_NEAR(scaled.scales.at(0), scale, 1e-6 * scale);
     for (size_t t = 0; t < raw.batches.at(0).size(); ++t) {
-      EXPECT_TRUE(at::equal(scaled.batches.at(0)[t], raw.batches.at(0)[t] * scaled.scale)) << t;
+      EXPECT_TRUE(at::equal(scaled.batches.at(0)[t], raw.batches.at(0)[t] * scaled.scales.at(0))) << t;
     }
     const Hosting hosted = {{}, {0}, {0}};
     ExpectSameAs(scaled, RunTogether(1, hosted), hosted);
+  }
+}
+
+TEST_F(StreamTest, EveryHookpointHasTheScaleOfItsOwnFirstRows) {
+  config_.shuffle_rows = 60;
+  config_.normalize_rows = 50;  // More than a block has.
+  const RankResult result = RunAlone(3);
+  const std::vector<int64_t> tokens = HarvestedTokens();
+  for (int h = 0; h < 3; ++h) {
+    double energy = 0;  // Activations are [i, 1000 h + sequences in the call, i / 2, h].
+    for (int i = 0; i < 50; ++i) {
+      energy += 1.25 * static_cast<double>(tokens[i] * tokens[i]) + (1000 * h + 2) * (1000 * h + 2) + h * h;
+    }
+    const double scale = std::sqrt(FakeLanguageModel::kWidth / (energy / 50));
+    EXPECT_NEAR(result.scales.at(h), scale, 1e-6 * scale) << h;
+    for (const at::Tensor& batch : result.batches.at(h)) {
+      EXPECT_NEAR(batch.select(1, 3).max().item<float>(), h * scale, 1e-6) << "not all rows of " << h << " are scaled";
+      EXPECT_NEAR(batch.select(1, 3).min().item<float>(), h * scale, 1e-6);
+    }
   }
 }
 
