@@ -124,20 +124,20 @@ void InProcessCollectives::AwaitAllFetched() {
 }
 
 std::string InProcessCollectives::WaitingFor() const {
-  std::vector<std::string> late;
-  std::vector<std::string> ended;
+  std::vector<std::string> gone;   // Ended before it came, so never will.
+  std::vector<std::string> late;   // May still come.
+  std::vector<std::string> ended;  // Came, and has waited in vain, too: for those who did not.
   for (size_t peer = 0; peer < meeting_->ranks.size(); ++peer) {
     const Meeting::Rank& other = meeting_->ranks[peer];
     const std::string phase = other.phase.empty() ? "" : absl::StrCat(" (at ", other.phase, ")");
     const std::string name = absl::StrCat("rank ", peer, other.ended ? " (has ended)" : phase);
     if (other.entered < meeting_->ranks[rank_].entered) {
-      late.push_back(name);
+      (other.ended ? gone : late).push_back(name);
     } else if (other.ended) {
       ended.push_back(name);
     }
   }
-  // Who has come and ended has waited in vain, too: for those who have not come.
-  const std::vector<std::string>& missing = late.empty() ? ended : late;
+  const std::vector<std::string>& missing = !gone.empty() ? gone : late.empty() ? ended : late;
   return missing.empty() ? "" : absl::StrCat("waiting for ", absl::StrJoin(missing, ", "));
 }
 

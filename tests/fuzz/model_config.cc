@@ -13,7 +13,8 @@ absl::Status Read(absl::string_view text) {
   const absl::StatusOr<DecoderConfig> config = (*family)->parse_config(*json);
   if (!config.ok()) return config.status();
   Require(config->heads % config->kv_heads == 0, "heads that key and value heads do not divide");
-  Require(config->rotary.dimensions >= 0 && config->rotary.dimensions <= config->d_head, "turned dimensions out of range");
+  Require(config->rotary.dimensions >= 0 && config->rotary.dimensions <= config->d_head,
+          "turned dimensions out of range");
   Require(config->rotary.dimensions % 2 == 0, "odd turned dimensions");
   Require(config->windows.size() == static_cast<size_t>(config->layers), "a window for each layer");
   if (config->layers < 100) {

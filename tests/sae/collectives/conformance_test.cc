@@ -288,6 +288,14 @@ TEST_P(ConformanceTest, RankThatNeverCallsIsNamedWithWhatItDoes) {
   });
 }
 
+TEST(InProcessTest, NamesTheRankThatHasEndedAndNotOneThatMayStillCome) {
+  std::vector<std::unique_ptr<Collectives>> group = MakeInProcessGroup(3, absl::Seconds(30));
+  group[1].reset();
+  const absl::Status status = group[2]->Barrier();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), testing::EndsWith(": waiting for rank 1 (has ended)"));
+}
+
 TEST_P(ConformanceTest, RankThatDiesIsNamedWellBeforeTheTimeout) {
   if (world_size() == 1) GTEST_SKIP() << "needs a peer";
   Latch given_up(world_size() - 1);
