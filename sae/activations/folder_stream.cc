@@ -6,6 +6,7 @@
 
 #include "ATen/ops/empty.h"
 #include "common/status.h"
+#include "sae/activations/batch_delivery.h"
 #include "sae/activations/row_scale.h"
 #include "sae/activations/rows/row_order.h"
 #include "sae/activations/scoped_timer.h"
@@ -66,10 +67,7 @@ absl::StatusOr<bool> FolderStream::Next(Batch* batch) {
   ASSIGN_OR_RETURN(const RowBatch* const rows, rows_.Next());
   batch->index = next_batch_++;
   batch->activations.assign(hashes_.size(), at::Tensor());
-  for (size_t i = 0; i < hosted_.size(); ++i) {
-    batch->activations[hosted_[i]] = rows->rows[i];
-    hashes_[hosted_[i]].Add(rows->hashes[i]);
-  }
+  Deliver(*rows, hosted_, hashes_, batch);
   return true;
 }
 

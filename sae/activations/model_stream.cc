@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/status.h"
+#include "sae/activations/batch_delivery.h"
 #include "sae/activations/scoped_timer.h"
 #include "sae/activations/stream_seeds.h"
 
@@ -43,7 +44,11 @@ absl::StatusOr<bool> ModelStream::Next(Batch* batch) {
   batch->index = next_batch_;
   batch->activations.assign(hashes_.size(), at::Tensor());
   if (later_epochs_ == nullptr) RETURN_IF_ERROR(FillFromMixer());
-  RETURN_IF_ERROR(later_epochs_ == nullptr ? DeliverMixed(batch) : DeliverLater(batch));
+  if (later_epochs_ == nullptr) {
+    DeliverMixed(batch);
+  } else {
+    RETURN_IF_ERROR(DeliverLater(batch));
+  }
   ++next_batch_;
   return true;
 }
@@ -57,22 +62,18 @@ absl::Status ModelStream::FillFromMixer() {
   return absl::OkStatus();
 }
 
-absl::Status ModelStream::DeliverMixed(Batch* batch) {
+void ModelStream::DeliverMixed(Batch* batch) {
   const auto timer = AddTimeTo(clock_, &stall_time_);
   for (size_t i = 0; i < hosted_.size(); ++i) {
     batch->activations[hosted_[i]] = builder_.matrices()[i];
     hashes_[hosted_[i]].Add(builder_.matrices()[i]);
   }
-  return absl::OkStatus();
 }
 
 absl::Status ModelStream::DeliverLater(Batch* batch) {
   const auto timer = AddTimeTo(clock_, &stall_time_);
   ASSIGN_OR_RETURN(const RowBatch* const rows, later_epochs_->Next());
-  for (size_t i = 0; i < hosted_.size(); ++i) {
-    batch->activations[hosted_[i]] = rows->rows[i];
-    hashes_[hosted_[i]].Add(rows->hashes[i]);
-  }
+  Deliver(*rows, hosted_, hashes_, batch);
   return absl::OkStatus();
 }
 

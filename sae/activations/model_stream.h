@@ -40,12 +40,12 @@ class ModelStream final : public ActivationStream {
 
   // Puts the next batch together from the mixer; begins the later epochs instead where it has not enough rows left.
   absl::Status FillFromMixer();
-  // Brings the batch forward: by rows of the block, by another block, or by what the mixer still holds.
+  // Brings the batch forward: by rows of the run, by another run, or by what the mixer still holds.
   absl::Status AdvanceMixer();
   absl::Status TakeRun();
   absl::Status EstimateScales();
   absl::Status BeginLaterEpochs();
-  absl::Status DeliverMixed(Batch* batch);
+  void DeliverMixed(Batch* batch);
   absl::Status DeliverLater(Batch* batch);
 
   const StreamConfig config_;
@@ -64,7 +64,7 @@ class ModelStream final : public ActivationStream {
   std::optional<Mixer> mixer_;
   std::vector<at::Tensor> run_;  // By hosted hookpoint: [run_rows_, width].
   int64_t run_rows_ = 0;
-  int64_t run_position_ = 0;  // Rows of the block that were taken.
+  int64_t run_position_ = 0;  // Rows of the run that were taken.
 
   std::unique_ptr<ShuffledRows> later_epochs_;  // Epochs 1 and on; null before them.
 };

@@ -89,23 +89,23 @@ class BadInputTest(unittest.TestCase):
 
     def test_hookpoint_of_no_known_form(self):
         self.assert_inspection_refuses(
-            self.inputs.write_sweep(hookpoints="[blocks.1]"), "7: sae.hookpoints", "blocks.1", "layers.N.mlp")  # fmt: skip
+            self.inputs.write_sweep(hookpoints="[blocks.1]"), "7: sae.hookpoints[0]: ", "blocks.1", "layers.N.mlp")  # fmt: skip
 
     def test_hookpoint_that_the_model_lacks(self):
         self.assert_inspection_refuses(
-            self.inputs.write_sweep(hookpoints="[layers.1, layers.3]"), "7: sae.hookpoints", "layers.3")  # fmt: skip
+            self.inputs.write_sweep(hookpoints="[layers.1, layers.3]"), "7: sae.hookpoints[1]: ", "layers.3")  # fmt: skip
 
     def test_pattern_that_matches_nothing(self):
         sweep = self.inputs.write_sweep(hookpoints='["layers.*.mpl"]')
-        self.assert_inspection_refuses(sweep, "7: sae.hookpoints", "layers.*.mpl")
+        self.assert_inspection_refuses(sweep, "7: sae.hookpoints[0]: ", "layers.*.mpl")
 
     def test_hookpoint_twice_by_a_pattern(self):
         sweep = self.inputs.write_sweep(hookpoints='[layers.1.mlp, "layers.*.mlp"]')
-        self.assert_inspection_refuses(sweep, "7: sae.hookpoints", "layers.1.mlp")
+        self.assert_inspection_refuses(sweep, "7: sae.hookpoints[1]: ", "layers.1.mlp")
 
     def test_hookpoint_twice_by_a_synonym(self):
         sweep = self.inputs.write_sweep(hookpoints="[layers.1.mlp, model.layers.1.mlp]")
-        self.assert_inspection_refuses(sweep, "7: sae.hookpoints", "layers.1.mlp")
+        self.assert_inspection_refuses(sweep, "7: sae.hookpoints[1]: ", "layers.1.mlp")
 
     def test_missing_model_folder(self):
         missing = self.inputs.folder / "nowhere"
