@@ -9,21 +9,10 @@
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "sae/arch/sae_config.h"
 #include "sae/checkpoint/dictionary.h"
-#include "sae/train/learning_rate.h"
 
 namespace seedbed {
-
-struct SaeConfig {
-  std::string architecture = "topk";
-  int64_t d_in = 0;
-  int64_t latents = 0;
-  int64_t k = 0;
-  uint64_t seed = 0;
-  LearningRateSchedule learning_rate;
-  double auxiliary_alpha = 0;
-  int64_t dead_after_tokens = 10'000'000;
-};
 
 // Of one batch, from the forward pass before the update. Definitions: docs/metrics.md.
 struct StepMetrics {
@@ -32,6 +21,8 @@ struct StepMetrics {
   double l0 = 0;              // Mean number of positive activations a row.
   double dead_fraction = 0;   // After this batch's activations were counted.
   double auxiliary_loss = 0;  // Without its weight; 0 while no latent is dead.
+  double loss = 0;            // What is minimised, in the convention's terms.
+  double sparsity_coefficient = 0;  // Of the penalty in this step; 0 without one.
 };
 
 // Not thread-safe. Owns its parameters and optimiser state, on one device. What Step leaves behind is a function of
@@ -40,21 +31,28 @@ class TrainableSae {
  public:
   virtual ~TrainableSae() = default;
 
-  // One optimiser step on `batch`: float32 [rows, d_in], contiguous, on the SAE's device. The first batch also
-  // initialises what depends on data (b_dec). Its memory may be reused once Step returns.
+  // One optimiser step on `input`, float32 [rows, d_in], and what is to be reconstructed from it, `target`, float32
+  // [rows, d_out]; of an autoencoder the same tensor. Both contiguous and on the SAE's device. The first batch also
+  // initialises what depends on data (b_dec). Their memory may be reused once Step returns.
   // ABORTED, naming step (from 1) and tensor, when the batch's variance, the loss or a gradient is not finite, or the
   // variance is 0; INVALID_ARGUMENT for a batch of another shape, type or device. All stays as it was then.
   // LibTorch's exceptions pass through.
-  virtual absl::StatusOr<StepMetrics> Step(const at::Tensor& batch) = 0;
+  virtual absl::StatusOr<StepMetrics> Step(const at::Tensor& input, const at::Tensor& target) = 0;
+
+  // Of an autoencoder.
+  absl::StatusOr<StepMetrics> Step(const at::Tensor& batch) { return Step(batch, batch); }
 
   virtual int64_t steps() const = 0;
 
-  // A copy of the parameters, on the CPU.
+  // What was learnt so far as it encodes and reconstructs after training: a copy, on the CPU.
   virtual Dictionary ExportDictionary() const = 0;
 };
 
-// INVALID_ARGUMENT, naming the field, for a config that can't be built. `device` is "cpu" or "cuda:N".
-absl::StatusOr<std::unique_ptr<TrainableSae>> MakeTrainableSae(const SaeConfig& config, const std::string& device);
+// Starts from `initial` where it is given, whose b_dec then stays, and from the config's seed elsewhere. `device` is "cpu" or
+// "cuda:N". INVALID_ARGUMENT, naming the field, for a config that can't be built, and for an `initial` that is not of
+// its architecture and sizes.
+absl::StatusOr<std::unique_ptr<TrainableSae>> MakeTrainableSae(const SaeConfig& config, const std::string& device,
+                                                               const Dictionary* initial = nullptr);
 
 }  // namespace seedbed
 

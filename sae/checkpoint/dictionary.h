@@ -11,23 +11,32 @@
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "sae/checkpoint/sae_tensors.h"
 
 namespace seedbed {
 
-// Float32, contiguous, on the CPU. The encoder's input is x - b_dec.
-struct Dictionary {
+// Float32, contiguous, on the CPU. What a trained SAE computes for a row x, with c = x - b_dec, or c = x in a transcoder:
+//   topk                     f = the k largest relu(W_enc c + b_enc), 0 elsewhere
+//   relu                     f = relu(W_enc c + b_enc)
+//   batchtopk, matryoshka,
+//   jumprelu                 f = relu(p) where p = W_enc c + b_enc exceeds the threshold, 0 elsewhere
+//   gated                    f = relu(exp(r_mag) W_enc c + b_mag) where W_enc c + b_gate > 0, 0 elsewhere
+//   x_hat = f W_dec + b_dec (+ W_skip x)
+struct Dictionary : SaeTensors {
   std::string architecture = "topk";
-  int64_t k = 0;
-  at::Tensor encoder_weight;  // [n, d]
-  at::Tensor encoder_bias;    // [n]
-  at::Tensor decoder_weight;  // [n, d], unit rows
-  at::Tensor decoder_bias;    // [d]
+  int64_t k = 0;              // Of topk; of batchtopk and matryoshka the mean number in training; else 0.
+  bool centers_input = true;  // c = x - b_dec.
+
+  int64_t latents() const { return encoder_weight.size(0); }
+  int64_t d_in() const { return encoder_weight.size(1); }
+  int64_t d_out() const { return decoder_weight.size(1); }
 };
 
-// Trained on rows that were multiplied by `scale`, made to read the rows as they are: x_hat(x) becomes x_hat(scale x) /
-// scale. Only the biases change, since W (scale x - b) + c = scale (W (x - b / scale) + c / scale): the same latents
-// are kept, activations are smaller by `scale`, and decoder rows stay unit rows. scale > 0; 1 leaves every byte.
-Dictionary WithoutScale(Dictionary dictionary, float scale);
+// Trained on inputs that were multiplied by `input_scale` and targets by `target_scale`, made to read and reconstruct
+// rows as they are: x_hat(x) becomes x_hat(input_scale x) / target_scale. The same latents are kept; activations are
+// smaller by input_scale. Scales > 0; where both are 1 every byte stays. For an autoencoder, whose scales are equal, only
+// biases and thresholds change, since W (s x - b) + c = s (W (x - b / s) + c / s).
+Dictionary WithoutScale(Dictionary dictionary, float input_scale, float target_scale);
 
 struct ExportedFile {
   std::string name;

@@ -92,7 +92,7 @@ absl::StatusOr<ExportedDictionary> WriteFolder(const TrainerPlan& plan, const Ho
                                                const RunProvenance& provenance) {
   const std::string sweep_folder = JoinPath(plan.spec.artifact_root(), plan.spec.gang().sweep_id());
   RETURN_IF_ERROR(MakeFolders(sweep_folder));
-  return ExportDictionary(WithoutScale(run.sae().ExportDictionary(), provenance.scale),
+  return ExportDictionary(WithoutScale(run.sae().ExportDictionary(), provenance.scale, provenance.scale),
                           FactsJson(plan, run, provenance), {{"training.csv", run.recorder().training_csv()}},
                           plan.spec.gang().attempt(), JoinPath(sweep_folder, run.run_id()));
 }

@@ -297,7 +297,7 @@ at::Tensor Reconstruct(const Dictionary& dictionary, const at::Tensor& x) {
 TEST(WithoutScaleTest, ReconstructsRowsAsTheyAre) {
   const Dictionary scaled = MakeDictionary();
   const float scale = 0.25f;  // A power of two, so that nothing is rounded.
-  const Dictionary raw = WithoutScale(scaled, scale);
+  const Dictionary raw = WithoutScale(scaled, scale, scale);
   const at::Tensor x = at::randn({8, 4});
   EXPECT_TRUE(at::allclose(Reconstruct(raw, x), Reconstruct(scaled, x * scale) / scale, 1e-5, 1e-5));
   EXPECT_TRUE(at::equal(raw.encoder_weight, scaled.encoder_weight));
@@ -306,7 +306,7 @@ TEST(WithoutScaleTest, ReconstructsRowsAsTheyAre) {
 
 TEST(WithoutScaleTest, AScaleOfOneLeavesEveryByte) {
   const Dictionary dictionary = MakeDictionary();
-  const Dictionary same = WithoutScale(dictionary, 1);
+  const Dictionary same = WithoutScale(dictionary, 1, 1);
   EXPECT_TRUE(at::equal(same.encoder_bias, dictionary.encoder_bias));
   EXPECT_TRUE(at::equal(same.decoder_bias, dictionary.decoder_bias));
 }
