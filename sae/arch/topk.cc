@@ -1,340 +1,68 @@
-#include "sae/arch/topk.h"
-
+// TopK (Gao et al. 2024, "Scaling and evaluating sparse autoencoders"). With pre = W_enc c + b_enc:
+//   f     = the k largest relu(pre) of each row, 0 elsewhere; among equal ones the lower latent wins
+//   x_hat = f W_dec + b_dec (+ W_skip x)
+//   sparsify             loss = sum e^2 / total variance + alpha aux (+ FVU_4k / 8)
+//   dictionary_learning  loss = mean_B sum e^2 + alpha aux
+//   SAELens              loss = mean_B sum e^2 + alpha aux, and f are the k largest by relu(pre) |W_dec[i]|: its
+//   decoder is
+//                        treated as if it had unit rows, whose norms then cancel in f W_dec
+// FVU_4k is the FVU of the 4 k largest, without W_skip and without gradient to the encoder, as sparsify computes it.
+//
+// One difference to sparsify: a latent kept with activation 0 gets no gradient here, as by the derivative of relu;
+// there it gets one. Rows with at least k positive pre-activations, so nearly all, have no such latent.
 #include <algorithm>
-#include <cmath>
-#include <limits>
-#include <string>
-#include <utility>
-#include <vector>
 
-#include "ATen/ops/empty.h"
-#include "ATen/ops/mm.h"
-#include "ATen/ops/zeros.h"
-#include "common/status.h"
-#include "sae/arch/kernels/batch.h"
-#include "sae/arch/kernels/forward.h"
-#include "sae/arch/kernels/latent_order.h"
-#include "sae/arch/kernels/parallel.h"
-#include "sae/arch/kernels/rows.h"
-#include "sae/arch/kernels/update.h"
-#include "sae/arch/step_checks.h"
-#include "sae/train/adam.h"
+#include "ATen/TensorOperators.h"
+#include "ATen/ops/relu.h"
+#include "absl/strings/str_cat.h"
+#include "sae/arch/architectures.h"
+#include "sae/arch/auxiliary_loss.h"
+#include "sae/arch/cpu/topk_engine.h"
+#include "sae/arch/loss_terms.h"
 
 namespace seedbed {
 namespace {
 
-// Rows whose pre-activations exist at once. Fixed, because the product's rounding may depend on it.
-constexpr int64_t kRowsInBlock = 512;
-static_assert(kRowsInBlock % kRowsInPiece == 0);
-
-// Gradients below this bound stay finite in every sum that they are part of.
-constexpr double kLargestGradient = std::numeric_limits<float>::max() / 4;
-
-float* Data(const at::Tensor& tensor) { return tensor.mutable_data_ptr<float>(); }
-
-// A parameter with its moments, its rows padded to `width`.
-struct Parameter {
-  Parameter(const at::Tensor& initial, at::IntArrayRef padded_shape)
-      : value(at::zeros(padded_shape)), moment1(at::zeros(padded_shape)), moment2(at::zeros(padded_shape)) {
-    value.narrow(-1, 0, initial.size(-1)).copy_(initial);
-  }
-  AdamState state() const { return {Data(value), Data(moment1), Data(moment2)}; }
-
-  at::Tensor value;
-  at::Tensor moment1;
-  at::Tensor moment2;
-};
-
-// What a step needs beside the parameters, for batches of up to `rows` rows.
-struct Workspace {
-  int64_t rows = 0;
-  int threads = 0;
-  at::Tensor mean;             // [width]
-  at::Tensor spread;           // [width]
-  at::Tensor centered;         // [rows, width]
-  at::Tensor norms;            // [rows]
-  at::Tensor pre;              // [min(rows, kRowsInBlock), latents]
-  at::Tensor output_gradient;  // [rows, width]
-  at::Tensor piece_sums;       // [pieces of rows or of latents, width]
-  at::Tensor encoder_bias_gradient;
-  at::Tensor decoder_bias_gradient;
-  at::Tensor thread_rows;         // [threads, width]
-  at::Tensor auxiliary_gradient;  // [rows, width], once there is a dead latent.
-  std::vector<double> variances;
-  ForwardWorkspace forward;
-  RowEntries entries;
-  LatentEntries by_latent;
-  RowEntries auxiliary_entries;
-  LatentEntries auxiliary_by_latent;
-  std::vector<uint32_t> dead;
-};
-
-class TopkSae final : public TrainableSae {
- public:
-  TopkSae(const SaeConfig& config, const Dictionary& initial);
-
-  absl::StatusOr<StepMetrics> Step(const at::Tensor& batch) override;
-  int64_t steps() const override { return steps_; }
-  Dictionary ExportDictionary() const override;
-
- private:
-  // Of one step. Nothing that outlives the step is changed before all of it is known to be finite.
-  struct Losses {
-    double total_variance = 0;
-    double auxiliary_scale = 0;  // Of the auxiliary loss: min(D / K, 1).
-    ForwardSums forward;
-    ForwardSums auxiliary;
-    double fvu() const { return forward.squared_error / total_variance; }
-    double auxiliary_loss() const { return auxiliary_scale * auxiliary.squared_error / total_variance; }
-  };
-
-  void Reserve(int64_t rows);
-  void FindDead();
-  absl::StatusOr<Losses> Forward(const at::Tensor& batch);
-  void ForwardBlock(int64_t first_row, int64_t rows, Losses* losses);
-  void AuxiliaryBlock(int64_t first_row, int64_t rows, Losses* losses);
-  absl::Status FindGradients(int64_t rows, const Losses& losses);
-  absl::Status CheckFinite(const Losses& losses) const;
-  void Update();
-  void CountRows(int64_t rows);
-  StepMetrics Metrics(int64_t rows, const Losses& losses) const;
-
-  int64_t latents() const { return config_.latents; }
-  int64_t auxiliary_k() const {
-    return std::min<int64_t>(config_.d_in / 2, static_cast<int64_t>(workspace_.dead.size()));
-  }
-  bool has_auxiliary() const { return !workspace_.dead.empty(); }
-
-  const SaeConfig config_;
-  const int64_t width_;
-  Parameter encoder_weight_;
-  Parameter encoder_bias_;
-  Parameter decoder_weight_;
-  Parameter decoder_bias_;
-  std::vector<int64_t> rows_since_active_;
-  int64_t steps_ = 0;
-  Workspace workspace_;
-};
-
-TopkSae::TopkSae(const SaeConfig& config, const Dictionary& initial)
-    : config_(config),
-      width_(PaddedWidth(config.d_in)),
-      encoder_weight_(initial.encoder_weight, {config.latents, width_}),
-      encoder_bias_(initial.encoder_bias, {config.latents}),
-      decoder_weight_(initial.decoder_weight, {config.latents, width_}),
-      decoder_bias_(initial.decoder_bias, {width_}),
-      rows_since_active_(static_cast<size_t>(config.latents), 0) {
-  for (int64_t i = 0; i < latents(); ++i) NormalizeRow(width_, Data(decoder_weight_.value) + i * width_);
+// FVU of the 4 k largest, from which W_dec and b_dec alone learn.
+at::Tensor MultiTopkFvu(const LossInput& in, const at::Tensor& activations) {
+  const at::Tensor fixed = activations.detach();
+  const int64_t k = std::min(4 * in.config.k, in.config.latents);
+  const at::Tensor sum = Product(fixed * LargestOfRows(fixed, k), in.parameters.decoder_weight, in.config.compute);
+  return (sum + in.parameters.decoder_bias - in.target).square().sum() / in.total_variance;
 }
 
-absl::StatusOr<StepMetrics> TopkSae::Step(const at::Tensor& batch) {
-  RETURN_IF_ERROR(CheckBatch(batch, config_.d_in, at::kCPU));
-  const int64_t rows = batch.size(0);
-  Reserve(rows);
-  FindDead();
-  ASSIGN_OR_RETURN(const Losses losses, Forward(batch));
-  RETURN_IF_ERROR(FindGradients(rows, losses));
-  Update();
-  CountRows(rows);
-  ++steps_;
-  return Metrics(rows, losses);
+SaeLoss TopkLoss(const LossInput& in) {
+  const at::Tensor pre = EncoderProduct(in) + in.parameters.encoder_bias;
+  const at::Tensor activations = at::relu(pre);
+  const bool ranks_by_norm = in.config.convention == Convention::kSaeLens;
+  const at::Tensor kept = LargestOfRows(ranks_by_norm ? activations * DecoderNorms(in) : activations, in.config.k);
+  const at::Tensor features = activations * kept;
+
+  SaeLoss out;
+  out.reconstruction = Decode(in, features);
+  out.activations = features.detach();
+  out.fired = ranks_by_norm ? FiredLatents(out.activations) : kept.any(0);
+  const bool by_variance = in.config.convention == Convention::kSparsify;
+  out.loss = by_variance ? (in.target - out.reconstruction).square().sum() / in.total_variance
+                         : MeanSquaredError(in.target, out.reconstruction);
+  out.auxiliary = AuxiliaryLoss(in, pre, out.reconstruction, out.fired);
+  if (out.auxiliary.defined()) out.loss = out.loss + in.config.auxiliary_alpha * out.auxiliary;
+  if (in.config.multi_topk) out.loss = out.loss + MultiTopkFvu(in, activations) / 8;
+  return out;
 }
 
-void TopkSae::Reserve(int64_t rows) {
-  Workspace& w = workspace_;
-  if (w.threads < LoopThreads()) {
-    w.threads = LoopThreads();
-    w.thread_rows = at::empty({w.threads, width_});
-    const int64_t most_k = std::max(config_.k, std::min(latents(), config_.d_in / 2));
-    while (w.forward.threads.size() < static_cast<size_t>(w.threads)) {
-      w.forward.threads.emplace_back(latents(), most_k);
-    }
-  }
-  w.entries.Resize(rows, config_.k);
-  if (rows <= w.rows) return;
-  w.rows = rows;
-  const int64_t pieces = PieceCount(rows, kRowsInPiece);
-  w.mean = at::empty({width_});
-  w.spread = at::empty({width_});
-  w.centered = at::empty({rows, width_});
-  w.norms = at::empty({rows});
-  w.pre = at::empty({std::min(rows, kRowsInBlock), latents()});
-  w.output_gradient = at::empty({rows, width_});
-  w.piece_sums = at::empty({std::max(pieces, PieceCount(latents(), kLatentsInSumPiece)), width_});
-  w.encoder_bias_gradient = at::empty({latents()});
-  w.decoder_bias_gradient = at::empty({width_});
-  w.auxiliary_gradient.reset();
-  w.variances.resize(static_cast<size_t>(pieces));
-  w.forward.pieces.resize(static_cast<size_t>(pieces));
-}
-
-void TopkSae::FindDead() {
-  workspace_.dead.clear();
-  if (config_.auxiliary_alpha == 0) return;
-  for (int64_t i = 0; i < latents(); ++i) {
-    if (rows_since_active_[i] > config_.dead_after_tokens) workspace_.dead.push_back(static_cast<uint32_t>(i));
-  }
-}
-
-absl::StatusOr<TopkSae::Losses> TopkSae::Forward(const at::Tensor& batch) {
-  Workspace& w = workspace_;
-  const BatchView view{batch.const_data_ptr<float>(), batch.size(0), config_.d_in};
-  ColumnMeans(view, width_, Data(w.piece_sums), Data(w.mean));
-  const at::Tensor& center = steps_ == 0 ? w.mean : decoder_bias_.value;
-  Losses losses;
-  losses.total_variance = CenterRows(view, Data(w.mean), Data(center), width_, Data(w.centered), Data(w.norms),
-                                     Data(w.spread), &w.variances);
-  RETURN_IF_ERROR(CheckTotalVariance(steps_ + 1, losses.total_variance));
-  if (has_auxiliary()) {
-    const double full = static_cast<double>(config_.d_in / 2);
-    losses.auxiliary_scale = std::min(static_cast<double>(w.dead.size()) / full, 1.0);
-    w.auxiliary_entries.Resize(view.count, auxiliary_k());
-    if (!w.auxiliary_gradient.defined()) w.auxiliary_gradient = at::empty({w.rows, width_});
-  }
-  const at::Tensor encoder = encoder_weight_.value.t();
-  for (int64_t first = 0; first < view.count; first += kRowsInBlock) {
-    const int64_t rows = std::min(kRowsInBlock, view.count - first);
-    at::Tensor pre = w.pre.narrow(0, 0, rows);
-    at::mm_out(pre, w.centered.narrow(0, first, rows), encoder);
-    ForwardBlock(first, rows, &losses);
-    if (has_auxiliary()) AuxiliaryBlock(first, rows, &losses);
-  }
-  return losses;
-}
-
-void TopkSae::ForwardBlock(int64_t first_row, int64_t rows, Losses* losses) {
-  Workspace& w = workspace_;
-  ForwardPass pass;
-  pass.first_row = first_row;
-  pass.rows = rows;
-  pass.latents = latents();
-  pass.k = config_.k;
-  pass.width = width_;
-  pass.pre = Data(w.pre);
-  pass.encoder_bias = Data(encoder_bias_.value);
-  pass.decoder = Data(decoder_weight_.value);
-  pass.centered = Data(w.centered);
-  pass.norms = Data(w.norms);
-  pass.loss_scale = static_cast<float>(2 / losses->total_variance);
-  pass.entries = &w.entries;
-  pass.output_gradient = Data(w.output_gradient);
-  pass.column_sums = Data(w.piece_sums);
-  losses->forward += RunForward(pass, &w.forward);
-}
-
-void TopkSae::AuxiliaryBlock(int64_t first_row, int64_t rows, Losses* losses) {
-  Workspace& w = workspace_;
-  AuxiliaryPass pass;
-  pass.first_row = first_row;
-  pass.rows = rows;
-  pass.latents = latents();
-  pass.k = auxiliary_k();
-  pass.width = width_;
-  pass.pre = Data(w.pre);
-  pass.encoder_bias = Data(encoder_bias_.value);
-  pass.decoder = Data(decoder_weight_.value);
-  pass.dead = &w.dead;
-  pass.output_gradient = Data(w.output_gradient);
-  pass.error_scale = static_cast<float>(-losses->total_variance / 2);
-  pass.loss_scale = static_cast<float>(config_.auxiliary_alpha * losses->auxiliary_scale * 2 / losses->total_variance);
-  pass.entries = &w.auxiliary_entries;
-  pass.gradient = Data(w.auxiliary_gradient);
-  losses->auxiliary += RunAuxiliary(pass, &w.forward);
-}
-
-absl::Status TopkSae::FindGradients(int64_t rows, const Losses& losses) {
-  Workspace& w = workspace_;
-  OrderByLatent(w.entries, latents(), &w.by_latent);
-  if (has_auxiliary()) OrderByLatent(w.auxiliary_entries, latents(), &w.auxiliary_by_latent);
-  float* decoder_bias = Data(w.decoder_bias_gradient);
-  std::fill(decoder_bias, decoder_bias + width_, 0.0f);
-  for (int64_t p = 0; p < PieceCount(rows, kRowsInPiece); ++p) {
-    AddScaled(Data(w.piece_sums) + p * width_, 1.0f, width_, decoder_bias);
-  }
-  BiasGradients(w.by_latent, Data(encoder_weight_.value), latents(), width_, Data(w.piece_sums),
-                Data(w.encoder_bias_gradient), decoder_bias);
-  return CheckFinite(losses);
-}
-
-absl::Status TopkSae::CheckFinite(const Losses& losses) const {
-  const Workspace& w = workspace_;
-  const int64_t step = steps_ + 1;
-  const auto finite = [](const at::Tensor& tensor) {
-    const float* values = tensor.const_data_ptr<float>();
-    return std::all_of(values, values + tensor.numel(), [](float value) { return std::isfinite(value); });
-  };
-  if (!std::isfinite(losses.fvu())) return NotFinite(step, "loss (FVU)");
-  if (!std::isfinite(losses.auxiliary_loss())) return NotFinite(step, "auxiliary loss");
-  if (!(losses.forward.encoder_bound < kLargestGradient)) return NotFinite(step, "gradient of encoder.weight");
-  if (!(losses.forward.decoder_bound + losses.auxiliary.decoder_bound < kLargestGradient)) {
-    return NotFinite(step, "gradient of W_dec");
-  }
-  if (!finite(w.encoder_bias_gradient)) return NotFinite(step, "gradient of encoder.bias");
-  if (!finite(w.decoder_bias_gradient)) return NotFinite(step, "gradient of b_dec");
-  return absl::OkStatus();
-}
-
-void TopkSae::Update() {
-  Workspace& w = workspace_;
-  LatentUpdate update;
-  update.latents = latents();
-  update.width = width_;
-  update.adam = AdamUpdateAt(AdamOptions(), steps_ + 1, config_.learning_rate.At(steps_));
-  update.entries = &w.by_latent;
-  update.centered = Data(w.centered);
-  update.output_gradient = Data(w.output_gradient);
-  update.auxiliary = has_auxiliary() ? &w.auxiliary_by_latent : nullptr;
-  update.auxiliary_gradient = has_auxiliary() ? Data(w.auxiliary_gradient) : nullptr;
-  update.encoder = encoder_weight_.state();
-  update.decoder = decoder_weight_.state();
-  update.scratch = Data(w.thread_rows);
-  UpdateLatents(update);
-
-  if (steps_ == 0) decoder_bias_.value.copy_(w.mean);
-  const AdamState encoder_bias = encoder_bias_.state();
-  AdamRow(update.adam, Data(w.encoder_bias_gradient), latents(), encoder_bias.parameter, encoder_bias.moment1,
-          encoder_bias.moment2);
-  const AdamState decoder_bias = decoder_bias_.state();
-  AdamRow(update.adam, Data(w.decoder_bias_gradient), width_, decoder_bias.parameter, decoder_bias.moment1,
-          decoder_bias.moment2);
-}
-
-void TopkSae::CountRows(int64_t rows) {
-  for (int64_t& count : rows_since_active_) count += rows;
-  const std::vector<uint32_t>& kept = workspace_.entries.latents;
-  for (int64_t e = 0; e < rows * config_.k; ++e) rows_since_active_[kept[static_cast<size_t>(e)]] = 0;
-}
-
-StepMetrics TopkSae::Metrics(int64_t rows, const Losses& losses) const {
-  const auto dead = std::count_if(rows_since_active_.begin(), rows_since_active_.end(),
-                                  [this](int64_t count) { return count > config_.dead_after_tokens; });
-  StepMetrics metrics;
-  metrics.fvu = losses.fvu();
-  metrics.mse = losses.forward.squared_error / static_cast<double>(rows * config_.d_in);
-  metrics.l0 = static_cast<double>(losses.forward.active) / static_cast<double>(rows);
-  metrics.dead_fraction = static_cast<double>(dead) / static_cast<double>(latents());
-  metrics.auxiliary_loss = losses.auxiliary_loss();
-  return metrics;
-}
-
-Dictionary TopkSae::ExportDictionary() const {
-  const auto unpadded = [this](const at::Tensor& tensor) {
-    return tensor.narrow(-1, 0, config_.d_in).clone(at::MemoryFormat::Contiguous);
-  };
-  Dictionary dictionary;
-  dictionary.architecture = config_.architecture;
-  dictionary.k = config_.k;
-  dictionary.encoder_weight = unpadded(encoder_weight_.value);
-  dictionary.encoder_bias = encoder_bias_.value.clone();
-  dictionary.decoder_weight = unpadded(decoder_weight_.value);
-  dictionary.decoder_bias = unpadded(decoder_bias_.value);
-  return dictionary;
+absl::Status CheckTopk(const SaeConfig& config) {
+  if (!config.multi_topk || config.convention == Convention::kSparsify) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("multi_topk is true, allowed with the convention sparsify alone, not ", NameOf(config.convention)));
 }
 
 }  // namespace
 
-std::unique_ptr<TrainableSae> MakeTopkSae(const SaeConfig& config, const Dictionary& initial) {
-  return std::make_unique<TopkSae>(config, initial);
+Architecture TopkArchitecture() {
+  return {"topk",     {Convention::kSparsify, Convention::kSaeLens, Convention::kDictionaryLearning},
+          &CheckTopk, nullptr,
+          &TopkLoss,  &MakeTopkEngine};
 }
 
 }  // namespace seedbed

@@ -16,12 +16,12 @@ namespace seedbed {
 
 // Of one batch, from the forward pass before the update. Definitions: docs/metrics.md.
 struct StepMetrics {
-  double fvu = 0;             // sum (x - x_hat)^2 / sum (x - mean of the batch)^2.
-  double mse = 0;             // Mean of (x - x_hat)^2 over rows and columns.
-  double l0 = 0;              // Mean number of positive activations a row.
-  double dead_fraction = 0;   // After this batch's activations were counted.
-  double auxiliary_loss = 0;  // Without its weight; 0 while no latent is dead.
-  double loss = 0;            // What is minimised, in the convention's terms.
+  double fvu = 0;                   // sum (x - x_hat)^2 / sum (x - mean of the batch)^2.
+  double mse = 0;                   // Mean of (x - x_hat)^2 over rows and columns.
+  double l0 = 0;                    // Mean number of positive activations a row.
+  double dead_fraction = 0;         // After this batch's activations were counted.
+  double auxiliary_loss = 0;        // Without its weight; 0 while no latent is dead.
+  double loss = 0;                  // What is minimised, in the convention's terms.
   double sparsity_coefficient = 0;  // Of the penalty in this step; 0 without one.
 };
 
@@ -48,9 +48,9 @@ class TrainableSae {
   virtual Dictionary ExportDictionary() const = 0;
 };
 
-// Starts from `initial` where it is given, whose b_dec then stays, and from the config's seed elsewhere. `device` is "cpu" or
-// "cuda:N". INVALID_ARGUMENT, naming the field, for a config that can't be built, and for an `initial` that is not of
-// its architecture and sizes.
+// Starts from `initial` where it is given, whose b_dec then stays, and from the config's seed elsewhere. `device` is
+// "cpu" or "cuda:N". INVALID_ARGUMENT, naming the field, for a config that can't be built, and for an `initial` that is
+// not of its architecture and sizes.
 absl::StatusOr<std::unique_ptr<TrainableSae>> MakeTrainableSae(const SaeConfig& config, const std::string& device,
                                                                const Dictionary* initial = nullptr);
 

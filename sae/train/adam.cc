@@ -4,7 +4,7 @@
 
 namespace seedbed {
 
-AdamUpdate AdamUpdateAt(const AdamOptions& options, int64_t step, double learning_rate) {
+AdamUpdate AdamUpdateAt(const OptimizerOptions& options, int64_t step, double learning_rate) {
   const double t = static_cast<double>(step);
   const double correction1 = 1 - std::pow(options.beta1, t);
   const double root_correction2 = std::sqrt(1 - std::pow(options.beta2, t));

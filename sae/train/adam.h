@@ -4,13 +4,9 @@
 
 #include <cstdint>
 
-namespace seedbed {
+#include "sae/train/optimizer_options.h"
 
-struct AdamOptions {
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-};
+namespace seedbed {
 
 // What one update multiplies by. With the moments m and v after this step's gradient g was mixed in,
 //   m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
@@ -27,7 +23,7 @@ struct AdamUpdate {
 };
 
 // The update of step `step`, counted from 1.
-AdamUpdate AdamUpdateAt(const AdamOptions& options, int64_t step, double learning_rate);
+AdamUpdate AdamUpdateAt(const OptimizerOptions& options, int64_t step, double learning_rate);
 
 }  // namespace seedbed
 

@@ -22,8 +22,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/subprocess.h"
-#include "sae/arch/initialization.h"
-#include "sae/arch/topk.h"
+#include "sae/arch/trainable_sae.h"
 #include "sae/collectives/collectives.h"
 #include "tests/bench/loopback_socket.h"
 
@@ -95,7 +94,7 @@ double MeasureStep(seedbed::Collectives& group, int count) {
     config.k = 16;
     config.seed = static_cast<uint64_t>(i);
     config.learning_rate = {3e-3, 0, 1'000'000, seedbed::LearningRateSchedule::Decay::kLinear};
-    saes.push_back(seedbed::MakeTopkSae(config, seedbed::InitialTopkDictionary(config)));
+    saes.push_back(*seedbed::MakeTrainableSae(config, "cpu"));
   }
   const at::Tensor batch = at::randn({kBatchRows, kWidth});
   return TypicalSeconds(group, [&] {

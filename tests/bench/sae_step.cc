@@ -14,9 +14,7 @@
 #include "ATen/ops/mm.h"
 #include "ATen/ops/rand.h"
 #include "ATen/ops/randn.h"
-#include "sae/arch/initialization.h"
-#include "sae/arch/topk.h"
-#include "sae/arch/topk_aten.h"
+#include "sae/arch/registry.h"
 
 namespace {
 
@@ -96,9 +94,12 @@ std::function<void(int)> Stepper(seedbed::TrainableSae* sae, const std::vector<a
 std::vector<double> RunCase(const Case& c) {
   const seedbed::SaeConfig config = ConfigOf(c);
   const std::vector<at::Tensor> batches = MakeBatches(c);
-  const seedbed::Dictionary initial = seedbed::InitialTopkDictionary(config);
-  const auto fused = seedbed::MakeTopkSae(config, initial);
-  const auto aten = seedbed::MakeTopkAtenSae(config, initial, at::kCPU);
+  const seedbed::SaeTensors initial = *seedbed::InitialParameters(config);
+  const auto make = [&](seedbed::Implementation implementation) {
+    return seedbed::MakeSaeFrom(config, initial, seedbed::Start::kFromData, at::kCPU, implementation);
+  };
+  const auto fused = make(seedbed::Implementation::kFastest);
+  const auto aten = make(seedbed::Implementation::kDefinition);
   const at::Tensor encoder = initial.encoder_weight.t();
   at::Tensor product = at::empty({c.rows, c.latents});
   const auto floor = [&](int i) { at::mm_out(product, batches[static_cast<size_t>(i % kBatches)], encoder); };

@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-#include "sae/train/adam.h"
+#include "sae/train/optimizer_update.h"
 
 namespace seedbed {
 

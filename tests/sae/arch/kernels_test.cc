@@ -197,7 +197,7 @@ class Update : public testing::Test {
     LatentUpdate update;
     update.latents = kLatents;
     update.width = kWidth;
-    update.adam = AdamUpdateAt(AdamOptions(), 3, 0.01);
+    update.adam = AdamUpdateAt(OptimizerOptions(), 3, 0.01);
     update.entries = &entries_;
     update.centered = Data(centered_);
     update.output_gradient = Data(gradient_);
@@ -223,7 +223,7 @@ class Update : public testing::Test {
 
   static at::Tensor Adam(const at::Tensor& gradient, const at::Tensor& parameter, const at::Tensor& moment1,
                          const at::Tensor& moment2) {
-    const AdamUpdate u = AdamUpdateAt(AdamOptions(), 3, 0.01);
+    const AdamUpdate u = AdamUpdateAt(OptimizerOptions(), 3, 0.01);
     const at::Tensor m = u.beta1 * moment1 + u.one_minus_beta1 * gradient;
     const at::Tensor v = u.beta2 * moment2 + u.one_minus_beta2 * gradient.square();
     return parameter - u.step_size * m / (v.sqrt() + u.epsilon);

@@ -47,23 +47,61 @@ TEST(MakeTrainableSae, NamesADeviceThatIsNotThere) {
   }
 }
 
-TEST(MakeTrainableSae, EveryArchitectureTrains) {
+TEST(MakeTrainableSae, EveryArchitectureTrainsInEveryConvention) {
   for (const Architecture& architecture : Architectures()) {
-    SaeConfig config = SmallConfig();
-    config.architecture = architecture.name;
-    auto sae = MakeTrainableSae(config, "cpu");
-    ASSERT_TRUE(sae.ok()) << sae.status();
-    EXPECT_TRUE((*sae)->Step(MakeBatch(64, config.d_in, 1)).ok());
-    EXPECT_EQ((*sae)->ExportDictionary().architecture, architecture.name);
-    EXPECT_TRUE(architecture.make_on_device(config, at::kCPU)->Step(MakeBatch(64, config.d_in, 1)).ok());
+    for (const Convention convention : architecture.conventions) {
+      const SaeConfig config = SmallConfig(architecture.name, convention);
+      auto sae = MakeTrainableSae(config, "cpu");
+      ASSERT_TRUE(sae.ok()) << sae.status();
+      const absl::StatusOr<StepMetrics> metrics = (*sae)->Step(MakeBatch(64, config.d_in, 1));
+      EXPECT_TRUE(metrics.ok()) << architecture.name << ", " << NameOf(convention) << ": " << metrics.status();
+      EXPECT_EQ((*sae)->ExportDictionary().architecture, architecture.name);
+    }
   }
+}
+
+TEST(MakeTrainableSae, NamesTheConventionsThatAnArchitectureHas) {
+  ExpectRefused([](SaeConfig* c) { *c = SmallConfig("gated", Convention::kSparsify); }, "convention is sparsify",
+                "gated are dictionary_learning, saelens");
+  ExpectRefused([](SaeConfig* c) { *c = SmallConfig("topk", Convention::kSaeLens), c->multi_topk = true; },
+                "multi_topk", "saelens");
+  ExpectRefused(
+      [](SaeConfig* c) {
+        *c = SmallConfig("matryoshka", Convention::kSaeLens), c->group_sizes = {10, 10};
+      },
+      "group_sizes is [10, 10]", "sum 50");
+  ExpectRefused([](SaeConfig* c) { *c = SmallConfig("jumprelu", Convention::kSaeLens), c->bandwidth = 0; },
+                "bandwidth is 0", "above 0");
+  ExpectRefused([](SaeConfig* c) { c->compute = ComputeType::kBfloat16; }, "compute is bfloat16", "float32");
+  ExpectRefused([](SaeConfig* c) { c->d_out = 7; }, "d_out is 7", "20");
+}
+
+TEST(MakeTrainableSae, ADictionaryThatDoesNotFitIsNamed) {
+  const SaeConfig config = SmallConfig();
+  Dictionary other = (*MakeTrainableSae(config, "cpu"))->ExportDictionary();
+  other.encoder_bias = other.encoder_bias.narrow(0, 0, 49);
+  const auto sae = MakeTrainableSae(config, "cpu", &other);
+  EXPECT_EQ(sae.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(sae.status().message(), HasSubstr("shape of encoder_bias is [49], needed is [50]"));
+}
+
+TEST(MakeTrainableSae, ContinuesADictionaryWithItsDecoderBias) {
+  SaeConfig config = SmallConfig();
+  const auto first = MakeTrainableSae(config, "cpu");
+  for (int t = 0; t < 10; ++t) ASSERT_TRUE((*first)->Step(MakeBatch(64, config.d_in, t)).ok());
+  const Dictionary learnt = (*first)->ExportDictionary();
+  config.learning_rate = {1e-9, 0, 100, LearningRateSchedule::Decay::kConstant};
+  const auto second = MakeTrainableSae(config, "cpu", &learnt);
+  ASSERT_TRUE(second.ok()) << second.status();
+  ASSERT_TRUE((*second)->Step(MakeBatch(64, config.d_in, 50)).ok());
+  ExpectClose((*second)->ExportDictionary(), learnt, 1e-6, "after a step of no size");
 }
 
 TEST(Initialization, IsUniformWithinTheBoundOfTorchsLinear) {
   SaeConfig config = SmallConfig();
   config.d_in = 100;
   config.latents = 1000;
-  const Dictionary initial = InitialTopkDictionary(config);
+  const SaeTensors initial = *InitialParameters(config);
   const double bound = 0.1;
   EXPECT_LE(initial.encoder_weight.abs().max().item<double>(), bound);
   EXPECT_NEAR(initial.encoder_weight.mean().item<double>(), 0, 1e-3);
@@ -76,7 +114,7 @@ TEST(Initialization, IsUniformWithinTheBoundOfTorchsLinear) {
 
 // What a seed gives must never change: results are named by it.
 TEST(Initialization, ASeedsWeightsAreTheseBytes) {
-  const Dictionary initial = InitialTopkDictionary(SmallConfig());
+  const SaeTensors initial = *InitialParameters(SmallConfig());
   const at::Tensor& weight = initial.encoder_weight;
   const absl::string_view bytes(static_cast<const char*>(weight.const_data_ptr()), weight.nbytes());
   EXPECT_EQ(Sha256Hex(bytes), "f8610842618cb349ea776712d71611800402ac24e927f4523c5ffbbab150c83d");

@@ -3,6 +3,7 @@
 #define SEEDBED_TESTS_SAE_ARCH_SAE_FIXTURES_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "ATen/CPUGeneratorImpl.h"
@@ -13,7 +14,7 @@
 #include "ATen/ops/rand.h"
 #include "ATen/ops/randn.h"
 #include "gtest/gtest.h"
-#include "sae/arch/trainable_sae.h"
+#include "sae/arch/registry.h"
 
 namespace seedbed {
 
@@ -25,6 +26,25 @@ inline SaeConfig SmallConfig() {
   config.seed = 7;
   config.learning_rate = {0.01, 5, 100, LearningRateSchedule::Decay::kLinear};
   return config;
+}
+
+// SmallConfig with what `architecture` needs beyond it.
+inline SaeConfig SmallConfig(const std::string& architecture, Convention convention) {
+  SaeConfig config = SmallConfig();
+  config.architecture = architecture;
+  config.convention = convention;
+  config.group_sizes = {10, 15, 25};
+  config.sparsity_coefficient = 0.1;
+  config.target_l0 = 5;
+  config.bandwidth = 0.5;
+  config.initial_threshold = 0.2;
+  config.threshold_decay = 0.99;
+  return config;
+}
+
+inline std::unique_ptr<TrainableSae> MakeSae(const SaeConfig& config, const SaeTensors& initial,
+                                             Implementation implementation) {
+  return MakeSaeFrom(config, initial, Start::kFromData, at::kCPU, implementation);
 }
 
 // Sparse mixtures of some directions, noise and a mean that is not 0. The same for the same `seed`.
@@ -42,16 +62,25 @@ inline double RelativeDifference(const at::Tensor& a, const at::Tensor& b) {
   return ((a - b).norm() / b.norm()).item<double>();
 }
 
-inline void ExpectClose(const Dictionary& a, const Dictionary& b, double tolerance, const std::string& what) {
-  EXPECT_LE(RelativeDifference(a.encoder_weight, b.encoder_weight), tolerance) << what << ": encoder.weight";
-  EXPECT_LE(RelativeDifference(a.encoder_bias, b.encoder_bias), tolerance) << what << ": encoder.bias";
-  EXPECT_LE(RelativeDifference(a.decoder_weight, b.decoder_weight), tolerance) << what << ": W_dec";
-  EXPECT_LE(RelativeDifference(a.decoder_bias, b.decoder_bias), tolerance) << what << ": b_dec";
+// Of every tensor that either has.
+inline void ExpectClose(const SaeTensors& a, const SaeTensors& b, double tolerance, const std::string& what) {
+  for (const SaeTensorField& field : kSaeTensorFields) {
+    const at::Tensor& left = a.*field.member;
+    const at::Tensor& right = b.*field.member;
+    ASSERT_EQ(left.defined(), right.defined()) << what << ": " << field.name;
+    if (!left.defined() || at::equal(left, right)) continue;
+    EXPECT_LE(RelativeDifference(left, right), tolerance) << what << ": " << field.name;
+  }
 }
 
-inline bool SameBytes(const Dictionary& a, const Dictionary& b) {
-  return at::equal(a.encoder_weight, b.encoder_weight) && at::equal(a.encoder_bias, b.encoder_bias) &&
-         at::equal(a.decoder_weight, b.decoder_weight) && at::equal(a.decoder_bias, b.decoder_bias);
+inline bool SameBytes(const SaeTensors& a, const SaeTensors& b) {
+  for (const SaeTensorField& field : kSaeTensorFields) {
+    const at::Tensor& left = a.*field.member;
+    const at::Tensor& right = b.*field.member;
+    if (left.defined() != right.defined()) return false;
+    if (left.defined() && !at::equal(left, right)) return false;
+  }
+  return true;
 }
 
 }  // namespace seedbed

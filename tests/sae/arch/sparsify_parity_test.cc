@@ -5,8 +5,6 @@
 
 #include "ATen/ops/empty.h"
 #include "gtest/gtest.h"
-#include "sae/arch/topk.h"
-#include "sae/arch/topk_aten.h"
 #include "sae/io/safetensors.h"
 #include "tests/sae/arch/sae_fixtures.h"
 
@@ -26,15 +24,14 @@ at::Tensor Read(const SafetensorsFile& file, const std::string& name) {
   return tensor;
 }
 
-class SparsifyParity : public testing::TestWithParam<bool> {};  // Fused?
+class SparsifyParity : public testing::TestWithParam<bool> {};  // Kernels?
 
 TEST_P(SparsifyParity, LossesAndParametersAfterEveryStep) {
   auto opened = SafetensorsFile::Open(SEEDBED_TEST_DATA "/sparsify_steps.safetensors");
   ASSERT_TRUE(opened.ok()) << opened.status();
   const SafetensorsFile& file = *opened;
   const at::Tensor batches = Read(file, "batches");
-  Dictionary initial;
-  initial.k = 4;
+  SaeTensors initial;
   initial.encoder_weight = Read(file, "initial.encoder.weight");
   initial.encoder_bias = Read(file, "initial.encoder.bias");
   initial.decoder_weight = Read(file, "initial.W_dec");
@@ -42,11 +39,11 @@ TEST_P(SparsifyParity, LossesAndParametersAfterEveryStep) {
   SaeConfig config;
   config.d_in = initial.encoder_weight.size(1);
   config.latents = initial.encoder_weight.size(0);
-  config.k = initial.k;
+  config.k = 4;
   config.learning_rate = {0.01, 5, batches.size(0), LearningRateSchedule::Decay::kLinear};
   config.auxiliary_alpha = 1.0 / 32;
   config.dead_after_tokens = 64;
-  const auto sae = GetParam() ? MakeTopkSae(config, initial) : MakeTopkAtenSae(config, initial, at::kCPU);
+  const auto sae = MakeSae(config, initial, GetParam() ? Implementation::kFastest : Implementation::kDefinition);
 
   const at::Tensor fvu = Read(file, "after.fvu"), auxiliary = Read(file, "after.auxiliary");
   const at::Tensor dead = Read(file, "after.dead");
@@ -59,7 +56,7 @@ TEST_P(SparsifyParity, LossesAndParametersAfterEveryStep) {
     EXPECT_NEAR(metrics->fvu, fvu[t].item<double>(), kTolerance * metrics->fvu) << step;
     EXPECT_NEAR(metrics->auxiliary_loss, auxiliary[t].item<double>(), kTolerance * metrics->auxiliary_loss) << step;
     EXPECT_DOUBLE_EQ(metrics->dead_fraction * static_cast<double>(config.latents), dead[t].item<double>()) << step;
-    Dictionary expected;
+    SaeTensors expected;
     expected.encoder_weight = encoder_weight[t];
     expected.encoder_bias = encoder_bias[t];
     expected.decoder_weight = decoder_weight[t];
@@ -74,7 +71,7 @@ TEST_P(SparsifyParity, LossesAndParametersAfterEveryStep) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Implementations, SparsifyParity, testing::Bool(),
-                         [](const auto& info) { return info.param ? "Fused" : "Aten"; });
+                         [](const auto& info) { return info.param ? "Kernels" : "Definition"; });
 
 }  // namespace
 }  // namespace seedbed

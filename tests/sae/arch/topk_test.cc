@@ -1,7 +1,5 @@
-#include "sae/arch/topk.h"
-
+// TopK of sparsify's convention: kernels and definition keep the same promises.
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -15,7 +13,6 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "sae/arch/initialization.h"
-#include "sae/arch/topk_aten.h"
 #include "tests/sae/arch/sae_fixtures.h"
 
 namespace seedbed {
@@ -24,25 +21,18 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-using Make = std::function<std::unique_ptr<TrainableSae>(const SaeConfig&, const Dictionary&)>;
+SaeTensors Initial(const SaeConfig& config) { return *InitialParameters(config); }
 
-std::unique_ptr<TrainableSae> MakeAten(const SaeConfig& config, const Dictionary& initial) {
-  return MakeTopkAtenSae(config, initial, at::kCPU);
-}
-
-std::unique_ptr<TrainableSae> MakeFused(const SaeConfig& config) {
-  return MakeTopkSae(config, InitialTopkDictionary(config));
-}
-
-// Both implementations keep the same promises.
-class Topk : public testing::TestWithParam<std::pair<const char*, Make>> {
+class Topk : public testing::TestWithParam<Implementation> {
  protected:
-  std::unique_ptr<TrainableSae> MakeSae(const SaeConfig& config) const {
-    return GetParam().second(config, InitialTopkDictionary(config));
+  static std::unique_ptr<TrainableSae> Make(const SaeConfig& config, const SaeTensors& initial) {
+    return MakeSae(config, initial, GetParam());
   }
+  static std::unique_ptr<TrainableSae> Make(const SaeConfig& config) { return Make(config, Initial(config)); }
+
   // Expects an error with these words, and the SAE to be as it was.
-  static void ExpectRefused(TrainableSae* sae, const at::Tensor& batch, absl::StatusCode code,
-                            const std::string& named) {
+  static void ExpectRekernels(TrainableSae* sae, const at::Tensor& batch, absl::StatusCode code,
+                              const std::string& named) {
     const Dictionary before = sae->ExportDictionary();
     const int64_t steps = sae->steps();
     const auto metrics = sae->Step(batch);
@@ -53,31 +43,31 @@ class Topk : public testing::TestWithParam<std::pair<const char*, Make>> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Implementations, Topk,
-                         testing::Values(std::make_pair("Fused", Make(&MakeTopkSae)),
-                                         std::make_pair("Aten", Make(&MakeAten))),
-                         [](const auto& info) { return info.param.first; });
+INSTANTIATE_TEST_SUITE_P(Implementations, Topk, testing::Values(Implementation::kFastest, Implementation::kDefinition),
+                         [](const auto& info) {
+                           return info.param == Implementation::kFastest ? "Kernels" : "Definition";
+                         });
 
 TEST_P(Topk, ABatchThatIsNotFiniteIsAbortedAndChangesNothing) {
   const SaeConfig config = SmallConfig();
-  // Refused as its first batch and as its fourth.
+  // Rekernels as its first batch and as its fourth.
   for (const int good_steps : {0, 3}) {
-    const auto sae = MakeSae(config);
+    const auto sae = Make(config);
     for (int t = 0; t < good_steps; ++t) ASSERT_TRUE(sae->Step(MakeBatch(64, config.d_in, t)).ok());
     const std::string step = "step " + std::to_string(good_steps + 1);
     for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), 1e30f}) {
       at::Tensor batch = MakeBatch(64, config.d_in, 9);
       batch[17][3] = bad;
-      ExpectRefused(sae.get(), batch, absl::StatusCode::kAborted, step);
+      ExpectRekernels(sae.get(), batch, absl::StatusCode::kAborted, step);
     }
     EXPECT_TRUE(sae->Step(MakeBatch(64, config.d_in, 9)).ok());
   }
 }
 
-TEST_P(Topk, ARefusedBatchLeavesNoTraceInWhatFollows) {
+TEST_P(Topk, ARekernelsBatchLeavesNoTraceInWhatFollows) {
   const SaeConfig config = SmallConfig();
-  const auto once = MakeSae(config);
-  const auto disturbed = MakeSae(config);
+  const auto once = Make(config);
+  const auto disturbed = Make(config);
   for (int t = 0; t < 5; ++t) {
     ASSERT_TRUE(once->Step(MakeBatch(64, config.d_in, t)).ok());
     const at::Tensor nan = at::full({64, config.d_in}, std::numeric_limits<float>::quiet_NaN());
@@ -88,33 +78,33 @@ TEST_P(Topk, ARefusedBatchLeavesNoTraceInWhatFollows) {
 }
 
 TEST_P(Topk, ABatchWithoutVarianceIsAbortedNamingIt) {
-  const auto sae = MakeSae(SmallConfig());
+  const auto sae = Make(SmallConfig());
   const at::Tensor constant = at::full({64, 20}, 0.7f);
-  ExpectRefused(sae.get(), constant, absl::StatusCode::kAborted, "total variance 0");
+  ExpectRekernels(sae.get(), constant, absl::StatusCode::kAborted, "total variance 0");
 }
 
 TEST_P(Topk, AGradientThatOverflowsIsAbortedNamingItsTensor) {
   SaeConfig config = SmallConfig();
-  Dictionary initial = InitialTopkDictionary(config);
+  SaeTensors initial = Initial(config);
   initial.encoder_weight *= 1e30;  // Activations and errors fit into a float32, their products do not.
-  const auto sae = GetParam().second(config, initial);
-  ExpectRefused(sae.get(), MakeBatch(64, config.d_in, 1), absl::StatusCode::kAborted, "step 1: the ");
+  const auto sae = Make(config, initial);
+  ExpectRekernels(sae.get(), MakeBatch(64, config.d_in, 1), absl::StatusCode::kAborted, "step 1: the ");
 }
 
-TEST_P(Topk, ABatchOfAnotherKindIsRefused) {
+TEST_P(Topk, ABatchOfAnotherKindIsRekernels) {
   const SaeConfig config = SmallConfig();
-  const auto sae = MakeSae(config);
+  const auto sae = Make(config);
   const at::Tensor good = MakeBatch(64, config.d_in, 1);
-  ExpectRefused(sae.get(), MakeBatch(64, 21, 1), absl::StatusCode::kInvalidArgument, "[64, 21]");
-  ExpectRefused(sae.get(), good.narrow(0, 0, 0), absl::StatusCode::kInvalidArgument, "[0, 20]");
-  ExpectRefused(sae.get(), good[0], absl::StatusCode::kInvalidArgument, "[20]");
-  ExpectRefused(sae.get(), good.to(at::kDouble), absl::StatusCode::kInvalidArgument, "Double");
-  ExpectRefused(sae.get(), MakeBatch(20, 64, 1).t(), absl::StatusCode::kInvalidArgument, "not contiguous");
+  ExpectRekernels(sae.get(), MakeBatch(64, 21, 1), absl::StatusCode::kInvalidArgument, "[64, 21]");
+  ExpectRekernels(sae.get(), good.narrow(0, 0, 0), absl::StatusCode::kInvalidArgument, "[0, 20]");
+  ExpectRekernels(sae.get(), good[0], absl::StatusCode::kInvalidArgument, "[20]");
+  ExpectRekernels(sae.get(), good.to(at::kDouble), absl::StatusCode::kInvalidArgument, "Double");
+  ExpectRekernels(sae.get(), MakeBatch(20, 64, 1).t(), absl::StatusCode::kInvalidArgument, "not contiguous");
 }
 
 TEST_P(Topk, LearnsAndReportsWhatItDid) {
   SaeConfig config = SmallConfig();
-  const auto sae = MakeSae(config);
+  const auto sae = Make(config);
   double first = 0, last = 0;
   for (int t = 0; t < 100; ++t) {
     const at::Tensor batch = MakeBatch(64, config.d_in, t);
@@ -136,7 +126,7 @@ TEST_P(Topk, LearnsAndReportsWhatItDid) {
 
 TEST_P(Topk, TheWarmUpsFirstStepLeavesTheWeightsAndSetsTheDecoderBias) {
   const SaeConfig config = SmallConfig();
-  const auto sae = MakeSae(config);
+  const auto sae = Make(config);
   const Dictionary before = sae->ExportDictionary();
   const at::Tensor batch = MakeBatch(64, config.d_in, 1);
   ASSERT_TRUE(sae->Step(batch).ok());
@@ -145,55 +135,55 @@ TEST_P(Topk, TheWarmUpsFirstStepLeavesTheWeightsAndSetsTheDecoderBias) {
   EXPECT_LE(RelativeDifference(after.decoder_bias, batch.mean(0)), 1e-6);
 }
 
-// Latents 0 to 2 read nothing but a bias, so that what fires is known.
-Dictionary Staged(const SaeConfig& config) {
-  Dictionary dictionary = InitialTopkDictionary(config);
-  dictionary.encoder_weight.zero_();
-  dictionary.encoder_bias = at::zeros({config.latents});
-  dictionary.encoder_bias[1] = 5;
-  return dictionary;
+// Ldefinitionts 0 to 2 read nothing but a bias, so that what fires is known.
+SaeTensors Staged(const SaeConfig& config) {
+  SaeTensors tensors = Initial(config);
+  tensors.encoder_weight.zero_();
+  tensors.encoder_bias = at::zeros({config.latents});
+  tensors.encoder_bias[1] = 5;
+  return tensors;
 }
 
-TEST_P(Topk, ALatentIsDeadOnceMoreThanTheAllowedRowsPassedWithoutIt) {
+TEST_P(Topk, ALdefinitiontIsDeadOnceMoreThanTheAllowedRowsPassedWithoutIt) {
   SaeConfig config = SmallConfig();
   config.k = 1;
   config.latents = 4;
   config.dead_after_tokens = 64;
   config.learning_rate = {1e-6, 0, 100, LearningRateSchedule::Decay::kLinear};
-  const auto sae = GetParam().second(config, Staged(config));
+  const auto sae = Make(config, Staged(config));
   const std::vector<double> expected = {0, 0, 0.75, 0.75};  // 32, 64, 96 rows: 3 of 4 have not fired.
   for (int t = 0; t < 4; ++t) {
     EXPECT_EQ(sae->Step(MakeBatch(32, config.d_in, t))->dead_fraction, expected[static_cast<size_t>(t)]) << t;
   }
 }
 
-TEST_P(Topk, ALatentKeptWithActivationZeroHasFiredAndIsNotActive) {
+TEST_P(Topk, ALdefinitiontKeptWithActivationZeroHasFiredAndIsNotActive) {
   SaeConfig config = SmallConfig();
   config.k = 3;
   config.latents = 4;
   config.dead_after_tokens = 16;
   config.learning_rate = {1e-6, 0, 100, LearningRateSchedule::Decay::kLinear};
-  Dictionary initial = Staged(config);
+  SaeTensors initial = Staged(config);
   initial.encoder_bias[0] = -1;  // So 1 is positive; 0 and 2 are the first zeros; 3 is not kept.
   initial.encoder_bias[2] = -1;
   initial.encoder_bias[3] = -1;
-  const auto sae = GetParam().second(config, initial);
+  const auto sae = Make(config, initial);
   const auto metrics = sae->Step(MakeBatch(32, config.d_in, 0));
   ASSERT_TRUE(metrics.ok());
   EXPECT_EQ(metrics->l0, 1);
   EXPECT_EQ(metrics->dead_fraction, 0.25);
 }
 
-TEST_P(Topk, TheAuxiliaryLossTeachesDeadLatentsDecoderRowsAlone) {
+TEST_P(Topk, TheAuxiliaryLossTeachesDeadLdefinitiontsDecoderRowsAlone) {
   SaeConfig config = SmallConfig();
   config.k = 1;
   config.latents = 4;
   config.dead_after_tokens = 16;
   config.auxiliary_alpha = 0.5;
   config.learning_rate = {1e-2, 0, 100, LearningRateSchedule::Decay::kConstant};
-  Dictionary initial = Staged(config);
+  SaeTensors initial = Staged(config);
   initial.encoder_bias[3] = 1;  // Positive, but never the largest.
-  const auto sae = GetParam().second(config, initial);
+  const auto sae = Make(config, initial);
   EXPECT_EQ(sae->Step(MakeBatch(32, config.d_in, 0))->auxiliary_loss, 0);
   const Dictionary before = sae->ExportDictionary();
   EXPECT_GT(sae->Step(MakeBatch(32, config.d_in, 1))->auxiliary_loss, 0);
@@ -203,10 +193,10 @@ TEST_P(Topk, TheAuxiliaryLossTeachesDeadLatentsDecoderRowsAlone) {
   EXPECT_EQ(after.encoder_bias[3].item<float>(), before.encoder_bias[3].item<float>());
 }
 
-TEST_P(Topk, KEqualToTheLatentsKeepsAllThatArePositive) {
+TEST_P(Topk, KEqualToTheLdefinitiontsKeepsAllThatArePositive) {
   SaeConfig config = SmallConfig();
   config.k = config.latents;
-  const auto sae = MakeSae(config);
+  const auto sae = Make(config);
   for (int t = 0; t < 5; ++t) {
     const auto metrics = sae->Step(MakeBatch(64, config.d_in, t));
     ASSERT_TRUE(metrics.ok()) << metrics.status();
@@ -217,7 +207,7 @@ TEST_P(Topk, KEqualToTheLatentsKeepsAllThatArePositive) {
 
 TEST_P(Topk, BatchesOfOtherSizesMayFollow) {
   const SaeConfig config = SmallConfig();
-  const auto sae = MakeSae(config);
+  const auto sae = Make(config);
   for (const int64_t rows : {64, 7, 1200, 33, 1200}) {
     const auto metrics = sae->Step(MakeBatch(rows, config.d_in, 3));
     EXPECT_TRUE(metrics.ok()) << rows << ": " << metrics.status();
@@ -230,7 +220,7 @@ TEST_P(Topk, ASeedGivesTheSameBytesAndAnotherSeedOthers) {
   config.dead_after_tokens = 100;
   const auto train = [&](uint64_t seed) {
     config.seed = seed;
-    const auto sae = MakeSae(config);
+    const auto sae = Make(config);
     for (int t = 0; t < 20; ++t) EXPECT_TRUE(sae->Step(MakeBatch(64, config.d_in, t)).ok());
     return sae->ExportDictionary();
   };
@@ -240,15 +230,15 @@ TEST_P(Topk, ASeedGivesTheSameBytesAndAnotherSeedOthers) {
 }
 
 // Duplicate rows of the batch and duplicate latents make every selection a tie.
-TEST_P(Topk, TiesAreDecidedByTheLowerLatent) {
+TEST_P(Topk, TiesAreDecidedByTheLowerLdefinitiont) {
   SaeConfig config = SmallConfig();
   config.k = 2;
   config.latents = 4;
   config.dead_after_tokens = 1;
-  Dictionary initial = InitialTopkDictionary(config);
+  SaeTensors initial = Initial(config);
   initial.encoder_weight.zero_();
   initial.encoder_bias.fill_(1);
-  const auto sae = GetParam().second(config, initial);
+  const auto sae = Make(config, initial);
   const at::Tensor half = MakeBatch(16, config.d_in, 1);
   const auto metrics = sae->Step(half.repeat({2, 1}));
   ASSERT_TRUE(metrics.ok());
@@ -257,7 +247,7 @@ TEST_P(Topk, TiesAreDecidedByTheLowerLatent) {
   ASSERT_TRUE(sae->Step(half.repeat({2, 1})).ok());  // The warm-up's first step had the learning rate 0.
   const at::Tensor decoder = sae->ExportDictionary().decoder_weight;
   for (int64_t i = 0; i < 4; ++i) {
-    EXPECT_EQ(RelativeDifference(decoder[i], initial.decoder_weight[i]) > 1e-4, i < 2) << "latent " << i;
+    EXPECT_EQ(RelativeDifference(decoder[i], initial.decoder_weight[i]) > 1e-4, i < 2) << "ldefinitiont " << i;
   }
 }
 
@@ -269,12 +259,12 @@ struct Sizes {
   double alpha;
 };
 
-class FusedAgainstAten : public testing::TestWithParam<Sizes> {};
+class KernelsAgainstDefinition : public testing::TestWithParam<Sizes> {};
 
 // Both sum in another order, so a step's gradients differ by some 1e-7 of their norm. Adam divides each element by its
 // own size, so that an element whose gradient is mostly rounding moves by as much as any other: over 50 steps the
 // parameters part by some 1e-6. The limit is ten times that, and still a thousandth of what a wrong term would give.
-TEST_P(FusedAgainstAten, AgreeOverFiftySteps) {
+TEST_P(KernelsAgainstDefinition, AgreeOverFiftySteps) {
   const Sizes sizes = GetParam();
   SaeConfig config = SmallConfig();
   config.d_in = sizes.d_in;
@@ -283,14 +273,14 @@ TEST_P(FusedAgainstAten, AgreeOverFiftySteps) {
   config.auxiliary_alpha = sizes.alpha;
   config.dead_after_tokens = 2 * sizes.rows;
   config.learning_rate = {3e-3, 10, 60, LearningRateSchedule::Decay::kLinear};
-  const Dictionary initial = InitialTopkDictionary(config);
-  const auto fused = MakeTopkSae(config, initial);
-  const auto aten = MakeAten(config, initial);
+  const SaeTensors initial = Initial(config);
+  const auto kernels = MakeSae(config, initial, Implementation::kFastest);
+  const auto definition = MakeSae(config, initial, Implementation::kDefinition);
   double auxiliary = 0;
   for (int t = 0; t < 50; ++t) {
     const at::Tensor batch = MakeBatch(sizes.rows, config.d_in, t);
-    const auto a = fused->Step(batch);
-    const auto b = aten->Step(batch);
+    const auto a = kernels->Step(batch);
+    const auto b = definition->Step(batch);
     ASSERT_TRUE(a.ok() && b.ok()) << a.status() << b.status();
     EXPECT_NEAR(a->fvu, b->fvu, 1e-5 * b->fvu) << t;
     EXPECT_NEAR(a->mse, b->mse, 1e-5 * b->mse) << t;
@@ -300,10 +290,10 @@ TEST_P(FusedAgainstAten, AgreeOverFiftySteps) {
     auxiliary += b->auxiliary_loss;
   }
   EXPECT_EQ(auxiliary > 0, sizes.alpha > 0);
-  ExpectClose(fused->ExportDictionary(), aten->ExportDictionary(), 1e-5, "after 50 steps");
+  ExpectClose(kernels->ExportDictionary(), definition->ExportDictionary(), 1e-5, "after 50 steps");
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, FusedAgainstAten,
+INSTANTIATE_TEST_SUITE_P(Sizes, KernelsAgainstDefinition,
                          testing::Values(Sizes{20, 50, 5, 64, 0}, Sizes{20, 150, 3, 40, 0.1},
                                          Sizes{48, 200, 4, 33, 1.0 / 32}, Sizes{16, 16, 16, 32, 0},
                                          Sizes{96, 40, 1, 700, 0}));
@@ -315,7 +305,7 @@ TEST(TopkThreads, TwoThreadsTrainWhatOneDoes) {
   const SaeConfig config = SmallConfig();
   const auto train = [&](int threads) {
     at::set_num_threads(threads);
-    const auto sae = MakeFused(config);
+    const auto sae = MakeSae(config, Initial(config), Implementation::kFastest);
     for (int t = 0; t < 20; ++t) EXPECT_TRUE(sae->Step(MakeBatch(128, config.d_in, t)).ok());
     return sae->ExportDictionary();
   };

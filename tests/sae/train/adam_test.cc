@@ -52,7 +52,7 @@ TEST_F(TorchAdam, EveryParameterFollowsTorch) {
   std::vector<float> parameter(parameters_.begin(), parameters_.begin() + static_cast<int64_t>(size_));
   std::vector<float> m(size_, 0), v(size_, 0);
   for (size_t t = 0; t < steps_; ++t) {
-    const AdamUpdate u = AdamUpdateAt(AdamOptions(), static_cast<int64_t>(t) + 1, rates_[t]);
+    const AdamUpdate u = AdamUpdateAt(OptimizerOptions(), static_cast<int64_t>(t) + 1, rates_[t]);
     for (size_t i = 0; i < size_; ++i) {
       const float g = gradients_[t * size_ + i];
       m[i] = u.beta1 * m[i] + u.one_minus_beta1 * g;

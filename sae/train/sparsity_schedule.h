@@ -1,0 +1,34 @@
+// The coefficient of a sparsity penalty in each step.
+#ifndef SEEDBED_SAE_TRAIN_SPARSITY_SCHEDULE_H_
+#define SEEDBED_SAE_TRAIN_SPARSITY_SCHEDULE_H_
+
+#include <cstdint>
+
+namespace seedbed {
+
+struct SparsityOptions {
+  double coefficient = 0;    // Without a target, at the end of the warm-up; with one, where the controller starts.
+  int64_t warmup_steps = 0;  // In which the coefficient rises from 0 on a line.
+  double target_l0 = 0;      // 0 = none: the coefficient stays.
+  int64_t total_steps = 0;
+};
+
+// Not thread-safe.
+class SparsitySchedule {
+ public:
+  explicit SparsitySchedule(const SparsityOptions& options) : options_(options) {}
+
+  // Of the next step.
+  double Coefficient() const;
+
+  // A step was taken whose mean number of active latents was `l0`.
+  void Advance(double l0);
+
+ private:
+  SparsityOptions options_;
+  int64_t step_ = 0;
+};
+
+}  // namespace seedbed
+
+#endif  // SEEDBED_SAE_TRAIN_SPARSITY_SCHEDULE_H_
