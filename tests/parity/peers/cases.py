@@ -17,7 +17,8 @@ class Case:
 
     def prepare(self, parameters):
         """Changes initial parameters in place; their sizes are those of Recipe."""
-        parameters["encoder_weight"][: self.quiet_latents] *= 0.15
+        for latent in range(self.quiet_latents):
+            parameters["encoder_weight"][latent] *= 0.15 + 0.1 * latent
         if self.thresholds:
             low, high = self.thresholds
             for latent, threshold in enumerate(parameters["threshold"]):
@@ -50,7 +51,7 @@ GROUPS = {"group_sizes": (2, 4, 6)}
 
 SPARSIFY = [
     Case("topk_sparsify", sparsify(1)),
-    Case("topk_sparsify_auxiliary", sparsify(1, auxiliary_alpha=1 / 32, dead_after=20), quiet_latents=QUIET),
+    Case("topk_sparsify_auxiliary", sparsify(3, auxiliary_alpha=1 / 32, dead_after=20), quiet_latents=QUIET),
     Case("topk_sparsify_multi", sparsify(1, multi_topk=True)),
     Case("topk_sparsify_transcode", sparsify(1, transcode=True)),
     Case("topk_sparsify_transcode_skip", sparsify(1, transcode=True, skip=True)),
@@ -85,7 +86,7 @@ EMA = {"threshold_decay": 0.99}
 JUMPRELU = {"sparsity_coefficient": 0.2, "sparsity_warmup_steps": 8, "bandwidth": 0.1, "initial_threshold": 0.1}
 SAELENS = [
     Case("topk_saelens", saelens("topk", 1, **SELECTING)),
-    Case("topk_saelens_auxiliary", saelens("topk", 1, **DEAD), QUIET),
+    Case("topk_saelens_auxiliary", saelens("topk", 3, **DEAD), QUIET),
     Case("batchtopk_saelens", saelens("batchtopk", 1, **SELECTING, **EMA)),
     Case("batchtopk_saelens_auxiliary", saelens("batchtopk", 1, **DEAD, **EMA), QUIET),
     Case("matryoshka_saelens", saelens("matryoshka", 1, **SELECTING, **EMA, **GROUPS)),

@@ -38,7 +38,10 @@ def check_reach(case, record):
     if recipe.architecture == "topk":
         assert set(record.measured("l0")) == {recipe.k}, f"{case.name}: a latent is kept with activation 0"
     if case.quiet_latents:
-        assert max(record.measured("dead")) > 0, f"{case.name}: no latent was ever dead"
+        dead, most = record.measured("dead"), recipe.d // 2  # latents that the auxiliary loss keeps in a row
+        assert min(dead) == 0, f"{case.name}: dead latents {dead}, from the first step on"
+        assert any(0 < count < most for count in dead), f"{case.name}: dead latents {dead}, never fewer than {most}"
+        assert max(dead) > most, f"{case.name}: dead latents {dead}, never more than {most}"
         assert max(record.measured("auxiliary")) > 0, f"{case.name}: the auxiliary loss was never there"
     elif recipe.selects():
         assert max(record.measured("dead")) == 0, f"{case.name}: a latent was dead"

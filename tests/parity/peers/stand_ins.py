@@ -1,6 +1,5 @@
 """An empty stand-in for nnsight, which dictionary_learning imports when it is loaded and no training step uses."""
 import importlib.machinery
-import importlib.util
 import sys
 import types
 
@@ -13,9 +12,7 @@ class _StandIn(types.ModuleType):
 
 
 def provide(name):
-    """Makes `import name` work where the package isn't installed."""
-    if name in sys.modules or importlib.util.find_spec(name):
-        return
+    """Makes `import name` give an empty package, whose attributes are empty classes."""
     module = _StandIn(name)
     module.__spec__ = importlib.machinery.ModuleSpec(name, None)
     module.__path__ = []
