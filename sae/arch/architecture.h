@@ -30,6 +30,7 @@ struct SaeLoss {
   at::Tensor loss;            // Scalar; differentiable by every parameter that it depends on.
   at::Tensor reconstruction;  // [B, d_out]: x_hat.
   at::Tensor activations;     // [B, n], detached: f.
+  at::Tensor ranks;           // [B, n], detached: what kept activations were ranked by; undefined = by themselves.
   at::Tensor fired;           // bool [n]: counts as active in this batch.
   at::Tensor auxiliary;       // Scalar: the auxiliary loss without its weight; undefined without one.
 };

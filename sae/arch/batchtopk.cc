@@ -20,6 +20,7 @@ SaeLoss BatchtopkLoss(const LossInput& in) {
   SaeLoss out;
   out.reconstruction = Decode(in, features);
   out.activations = features.detach();
+  if (ranks_by_norm) out.ranks = out.activations * DecoderNorms(in).detach();
   out.fired = FiredLatents(out.activations);
   out.loss = MeanSquaredError(in.target, out.reconstruction);
   out.auxiliary = AuxiliaryLoss(in, pre, out.reconstruction, out.fired);

@@ -150,7 +150,8 @@ absl::StatusOr<BatchLosses> DefinitionEngine::Read(const SaeLoss& loss, const at
   if (!std::isfinite(losses.loss)) return NotFinite(step, "loss");
   losses.active = (loss.activations != 0).sum().item<int64_t>();
   const double infinity = std::numeric_limits<double>::infinity();
-  const double smallest = at::where(loss.activations > 0, loss.activations, infinity).min().item<double>();
+  const at::Tensor& ranks = loss.ranks.defined() ? loss.ranks : loss.activations;
+  const double smallest = at::where(ranks > 0, ranks, infinity).min().item<double>();
   losses.smallest_active = std::isfinite(smallest) ? smallest : 0;
   return losses;
 }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint64_t kEncoderPurpose = 0x656E636F64657221;  // "encoder!"
 constexpr uint64_t kDecoderPurpose = 0x6465636F64657221;  // "decoder!"
+constexpr uint64_t kBiasPurpose = 0x656E636269617321;     // "encbias!"
 
 enum class Distribution { kUniform, kNormal };
 
@@ -66,6 +67,12 @@ void DrawDecoderFirst(const SaeConfig& config, SaeTensors* tensors) {
   };
   tensors->decoder_weight = draw(config.target_width(), kDecoderPurpose);
   tensors->encoder_weight = config.transcoder ? draw(config.d_in, kEncoderPurpose) : tensors->decoder_weight.clone();
+  if (is_dictionary_learning && config.architecture == "relu") {
+    const double bound = 1 / std::sqrt(static_cast<double>(config.d_in));
+    tensors->encoder_bias =
+        Draw(Distribution::kUniform, bound, config.latents, 1, DeriveSeed(config.seed, kBiasPurpose));
+    tensors->encoder_bias = tensors->encoder_bias.flatten();
+  }
 }
 
 }  // namespace

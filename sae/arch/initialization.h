@@ -9,7 +9,8 @@
 namespace seedbed {
 
 // W_enc, b_enc, W_dec, b_dec and W_skip as the convention's library draws them, from the config's seed alone; the same
-// bytes on every machine. U(a) is uniform in (-a, a), N normal; every bias is 0, and so is W_skip.
+// bytes on every machine. U(a) is uniform in (-a, a), N normal; W_skip and biases are 0, but for b_enc = U(1 /
+// sqrt(d_in)) of dictionary_learning's relu.
 //   sparsify             W_enc = U(1 / sqrt(d_in)), torch's default for nn.Linear; W_dec = W_enc with unit rows, in a
 //                        transcoder 0
 //   dictionary_learning  W_dec = U with unit rows; of gated N with unit rows, of relu N with rows of norm 0.1;

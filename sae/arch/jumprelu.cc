@@ -3,7 +3,7 @@
 //   SAELens              loss = mean_B sum e^2 + coefficient L0, or with tanh instead of L0 mean_B sum tanh(4 f_i
 //   |W_dec[i]|);
 //                        t is kept at or above 0
-//   dictionary_learning  loss = mean_B sum e^2 + coefficient (L0 / target_l0 - 1)^2, c = x
+//   dictionary_learning  loss = mean_B sum e^2 + coefficient (L0 / loss_target_l0 - 1)^2, c = x
 // Straight-through estimators, with r = [|p - t| < bandwidth / 2]: df/dt = -t / bandwidth r, d[p > t]/dt = -1 /
 // bandwidth r; in dictionary_learning's L0, f stands for p in both [p > t] and r.
 #include "ATen/TensorOperators.h"
@@ -42,7 +42,7 @@ at::Tensor L0(const LossInput& in, const at::Tensor& values) {
 
 at::Tensor Penalty(const LossInput& in, const at::Tensor& pre, const at::Tensor& features) {
   if (in.config.convention == Convention::kDictionaryLearning) {
-    return (L0(in, features) / in.config.target_l0 - 1).square();
+    return (L0(in, features) / in.config.loss_target_l0 - 1).square();
   }
   if (in.config.jumprelu_penalty == JumpreluPenalty::kStep) return L0(in, pre);
   return MeanOfRowSums(at::tanh(kTanhScale * features * DecoderNorms(in)));
@@ -67,7 +67,7 @@ absl::Status CheckJumprelu(const SaeConfig& config) {
   absl::Status status = must_be_positive("bandwidth", config.bandwidth);
   status.Update(must_be_positive("initial_threshold", config.initial_threshold));
   if (config.convention == Convention::kDictionaryLearning) {
-    status.Update(must_be_positive("target_l0", config.target_l0));
+    status.Update(must_be_positive("loss_target_l0", config.loss_target_l0));
   }
   return status;
 }

@@ -39,6 +39,7 @@ SaeLoss MatryoshkaLoss(const LossInput& in) {
   const auto groups = static_cast<double>(in.config.group_sizes.size());
   out.reconstruction = prefix;
   out.activations = features.detach();
+  if (ranks_by_norm) out.ranks = out.activations * DecoderNorms(in).detach();
   out.fired = FiredLatents(out.activations);
   out.loss = ranks_by_norm ? losses : losses / (groups * groups);
   out.auxiliary = AuxiliaryLoss(in, pre, out.reconstruction, out.fired);

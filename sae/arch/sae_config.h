@@ -49,8 +49,9 @@ struct SaeConfig {
 
   double sparsity_coefficient = 0;  // relu, gated, jumprelu.
   int64_t sparsity_warmup_steps = 0;
-  double target_l0 = 0;  // 0 = none.
-  double bandwidth = 0;  // jumprelu.
+  double target_l0 = 0;       // That a controller steers the coefficient to; 0 = none.
+  double loss_target_l0 = 0;  // In the loss of dictionary_learning's jumprelu.
+  double bandwidth = 0;       // jumprelu.
   double initial_threshold = 0;
   JumpreluPenalty jumprelu_penalty = JumpreluPenalty::kStep;
 

@@ -24,7 +24,8 @@ struct BatchLosses {
   double squared_error = 0;    // sum (target - x_hat)^2.
   double auxiliary = 0;        // Without its weight; 0 without one.
   int64_t active = 0;          // Activations that are not 0, of all rows.
-  double smallest_active = 0;  // The smallest positive activation; 0 = there is none.
+  double smallest_active = 0;  // The smallest positive activation, in the units that they are ranked by: in SAELens'
+                               // batchtopk and matryoshka times |W_dec[i]|. 0 = there is none.
 };
 
 // Not thread-safe. LibTorch's exceptions pass through. Every tensor on the engine's device.

@@ -6,7 +6,8 @@
 //   SAELens              loss = mean_B sum e^2 + alpha aux, and f are the k largest by relu(pre) |W_dec[i]|: its
 //   decoder is
 //                        treated as if it had unit rows, whose norms then cancel in f W_dec
-// FVU_4k is the FVU of the 4 k largest, without W_skip and without gradient to the encoder, as sparsify computes it.
+// FVU_4k is the FVU of the 4 k largest, without W_skip and without gradient to the encoder, as sparsify computes it;
+// with it those 4 k have fired.
 //
 // One difference to sparsify: a latent kept with activation 0 gets no gradient here, as by the derivative of relu;
 // there it gets one. Rows with at least k positive pre-activations, so nearly all, have no such latent.
@@ -23,11 +24,9 @@
 namespace seedbed {
 namespace {
 
-// FVU of the 4 k largest, from which W_dec and b_dec alone learn.
-at::Tensor MultiTopkFvu(const LossInput& in, const at::Tensor& activations) {
-  const at::Tensor fixed = activations.detach();
-  const int64_t k = std::min(4 * in.config.k, in.config.latents);
-  const at::Tensor sum = Product(fixed * LargestOfRows(fixed, k), in.parameters.decoder_weight, in.config.compute);
+// FVU of the 4 k largest, `kept`, from which W_dec and b_dec alone learn.
+at::Tensor MultiTopkFvu(const LossInput& in, const at::Tensor& activations, const at::Tensor& kept) {
+  const at::Tensor sum = Product(activations.detach() * kept, in.parameters.decoder_weight, in.config.compute);
   return (sum + in.parameters.decoder_bias - in.target).square().sum() / in.total_variance;
 }
 
@@ -47,7 +46,11 @@ SaeLoss TopkLoss(const LossInput& in) {
                          : MeanSquaredError(in.target, out.reconstruction);
   out.auxiliary = AuxiliaryLoss(in, pre, out.reconstruction, out.fired);
   if (out.auxiliary.defined()) out.loss = out.loss + in.config.auxiliary_alpha * out.auxiliary;
-  if (in.config.multi_topk) out.loss = out.loss + MultiTopkFvu(in, activations) / 8;
+  if (in.config.multi_topk) {
+    const at::Tensor more = LargestOfRows(activations, std::min(4 * in.config.k, in.config.latents));
+    out.loss = out.loss + MultiTopkFvu(in, activations, more) / 8;
+    out.fired = more.any(0);
+  }
   return out;
 }
 

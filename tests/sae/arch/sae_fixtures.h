@@ -35,7 +35,7 @@ inline SaeConfig SmallConfig(const std::string& architecture, Convention convent
   config.convention = convention;
   config.group_sizes = {10, 15, 25};
   config.sparsity_coefficient = 0.1;
-  config.target_l0 = 5;
+  config.loss_target_l0 = 5;
   config.bandwidth = 0.5;
   config.initial_threshold = 0.2;
   config.threshold_decay = 0.99;
