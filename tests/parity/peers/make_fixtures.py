@@ -15,12 +15,9 @@ import torch
 import batches
 import cases
 import checks
-import dictionary_learning_peer
 import fixture
-import sae_lens_peer
-import sparsify_peer
+import peers
 
-PEERS = {"sparsify": sparsify_peer, "dictionary_learning": dictionary_learning_peer, "saelens": sae_lens_peer}
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "data" / "parity"
 
 
@@ -38,7 +35,7 @@ def parse_arguments():
 def record(case, inputs, targets):
     """The record of a training and the parameters that it saves."""
     recorder = fixture.Recorder()
-    final = PEERS[case.recipe.convention].train(case.recipe, inputs, targets, case.prepare, recorder)
+    final = peers.BY_CONVENTION[case.recipe.convention].train(case.recipe, inputs, targets, case.prepare, recorder)
     return recorder, final
 
 
@@ -51,7 +48,8 @@ def make(case, folder):
     tensors = {"inputs": inputs, **fixture.recorded_tensors(case.recipe, recorder, final)}
     if targets is not inputs:
         tensors["targets"] = targets
-    fixture.write(folder / f"{case.name}.safetensors", case.recipe, PEERS[case.recipe.convention].PEER, tensors)
+    peer = peers.BY_CONVENTION[case.recipe.convention].PEER
+    fixture.write(folder / f"{case.name}.safetensors", case.recipe, peer, tensors)
     return recorder
 
 
