@@ -3,10 +3,11 @@
 
   train_200.py ROWS CASE [CASE ...] --out FOLDER
 
-ROWS is a safetensors file with activations [rows, d]; the batches are its rows in file order, as they are. The sparsity
-coefficients are meant for rows of mean square near 1. Cases: topk_sparsify, and topk, batchtopk, matryoshka, relu, gated
-and jumprelu, each _dictionary_learning and _saelens. FOLDER/CASE.safetensors gets `initial.NAME` and the config, as
-README.md describes them for fixtures. Prints one JSON line a case: FVU and L0, the means over the last 20 steps.
+ROWS is a safetensors file with activations [rows, d]; the batches are its rows in file order, as they are. The
+sparsity coefficients are meant for rows of mean square near 1. Cases: topk_sparsify, and topk, batchtopk, matryoshka,
+relu, gated and jumprelu, each _dictionary_learning and _saelens. FOLDER/CASE.safetensors gets `initial.NAME` and the
+config, as README.md describes them for fixtures. Prints one JSON line a case: FVU and L0, the means over the last 20
+steps.
 """
 import argparse
 import json
