@@ -3,13 +3,10 @@
 //
 // SEEDBED_BENCH_MODEL is the model's folder (default: build/demo/smollm2-135m, which tools/demo.sh makes),
 // SEEDBED_BENCH_PYTHON a Python with torch and transformers (default: python3). Without one the ratio is left out.
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -22,10 +19,10 @@
 #include "ATen/ops/randn.h"
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
-#include "common/subprocess.h"
 #include "sae/lm/decoder_weights.h"
 #include "sae/lm/language_model.h"
 #include "sae/lm/model_folder.h"
+#include "tests/bench/peer_process.h"
 
 namespace seedbed {
 namespace {
@@ -37,66 +34,21 @@ constexpr int kLayers = 15;
 constexpr int64_t kBlockRows = 512;  // That the decoder takes through a layer at once.
 constexpr int kRepetitions = 15;
 
-std::string Setting(const char* name, const char* otherwise) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : otherwise;
-}
-
 double SecondsOf(const std::function<void()>& body) {
   const auto start = std::chrono::steady_clock::now();
   body();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// harvest_transformers.py, which runs its model once each time that it is asked to.
-class Transformers {
- public:
-  // Nothing where there is no Python that can.
-  static std::optional<Transformers> Start(const std::string& model) {
-    absl::StatusOr<Pipe> requests = MakePipe();
-    absl::StatusOr<Pipe> answers = MakePipe();
-    if (!requests.ok() || !answers.ok()) return std::nullopt;
-    SpawnOptions options;
-    options.argv = {"/usr/bin/env",
-                    Setting("SEEDBED_BENCH_PYTHON", "python3"),
-                    SEEDBED_BENCH_SOURCE "/harvest_transformers.py",
-                    "--model",
-                    model,
-                    "--layers",
-                    std::to_string(kLayers),
-                    "--threads",
-                    std::to_string(kThreads),
-                    "--batch",
-                    std::to_string(kBatch),
-                    "--sequence",
-                    std::to_string(kSequence)};
-    options.fds = {{requests->read_end.get(), 0}, {answers->write_end.get(), 1}};
-    absl::StatusOr<Subprocess> process = Subprocess::Spawn(options);
-    if (!process.ok()) return std::nullopt;
-    requests->read_end.Close();
-    answers->write_end.Close();  // The child's alone, so that its end is the end of the answers.
-    Transformers peer(*std::move(process), std::move(requests->write_end), std::move(answers->read_end));
-    if (!peer.Run().has_value()) return std::nullopt;
-    return peer;
-  }
-
-  // Seconds of one run, or nothing when it has ended.
-  std::optional<double> Run() {
-    if (write(requests_.get(), "\n", 1) != 1) return std::nullopt;
-    std::string line;
-    for (char c = 0; read(answers_.get(), &c, 1) == 1 && c != '\n';) line += c;
-    if (line.empty()) return std::nullopt;
-    return std::atof(line.c_str());
-  }
-
- private:
-  Transformers(Subprocess process, OwnedFd requests, OwnedFd answers)
-      : process_(std::move(process)), requests_(std::move(requests)), answers_(std::move(answers)) {}
-
-  Subprocess process_;
-  OwnedFd requests_;
-  OwnedFd answers_;
-};
+// transformers' model, which runs each time that it is asked to. Nothing where there is no Python that can.
+std::optional<PeerProcess> StartTransformers(const std::string& model) {
+  std::optional<PeerProcess> peer =
+      PeerProcess::Start("harvest_transformers.py",
+                         {"--model", model, "--layers", std::to_string(kLayers), "--threads", std::to_string(kThreads),
+                          "--batch", std::to_string(kBatch), "--sequence", std::to_string(kSequence)});
+  if (peer.has_value() && !peer->Ask("").has_value()) peer.reset();
+  return peer;
+}
 
 // The products of the same layers alone, on the same blocks of rows.
 class Products {
@@ -135,7 +87,7 @@ void PrintRow(const char* name, double seconds) {
 }
 
 // All take turns, so that a change of the machine's speed falls on all of them.
-void Measure(LanguageModel& model, const Products& products, std::optional<Transformers> peer) {
+void Measure(LanguageModel& model, const Products& products, std::optional<PeerProcess> peer) {
   const at::Tensor tokens = at::randint(model.vocabulary_size(), {kBatch, kSequence}, at::kLong);
   std::vector<double> forward;
   std::vector<double> product;
@@ -143,7 +95,7 @@ void Measure(LanguageModel& model, const Products& products, std::optional<Trans
   for (int i = -1; i < kRepetitions; ++i) {
     const double forward_seconds = SecondsOf([&] { model.Forward(tokens); });
     const double product_seconds = SecondsOf([&] { products.Run(); });
-    const std::optional<double> their_seconds = peer.has_value() ? peer->Run() : std::nullopt;
+    const std::optional<double> their_seconds = peer.has_value() ? peer->Ask("") : std::nullopt;
     if (i < 0) continue;  // The first warms up.
     forward.push_back(forward_seconds);
     product.push_back(product_seconds);
@@ -164,7 +116,7 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(const auto model, LoadLanguageModel({folder, {{kLayers - 1, HookSite::kResidual}}}));
   ASSIGN_OR_RETURN(const ModelFolder opened, OpenModelFolder(folder));
   ASSIGN_OR_RETURN(DecoderWeights weights, LoadDecoderWeights(opened, {kLayers}));
-  Measure(*model, Products(opened.config, std::move(weights)), Transformers::Start(folder));
+  Measure(*model, Products(opened.config, std::move(weights)), StartTransformers(folder));
   return absl::OkStatus();
 }
 
