@@ -16,7 +16,7 @@ bool Captures::Wants(const Hookpoint& here) const {
   return std::find(hookpoints_.begin(), hookpoints_.end(), here) != hookpoints_.end();
 }
 
-void Captures::Keep(const Hookpoint& here, int64_t first, const at::Tensor& value) {
+void Captures::Visit(const Hookpoint& here, int64_t first, const at::Tensor& value) {
   for (size_t i = 0; i < hookpoints_.size(); ++i) {
     if (hookpoints_[i] == here) activations_[i].narrow(0, first, value.size(0)).copy_(value);
   }

@@ -7,21 +7,22 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
+#include "sae/lm/activation_visitor.h"
 #include "sae/lm/hookpoint.h"
 
 namespace seedbed {
 
 // Not thread-safe.
-class Captures {
+class Captures final : public ActivationVisitor {
  public:
   // Room for [rows, columns] of each hookpoint. `hookpoints` outlives this.
   Captures(const std::vector<Hookpoint>& hookpoints, int64_t rows, int64_t columns, const at::TensorOptions& options);
 
-  // Whether `here` is among the hookpoints.
-  bool Wants(const Hookpoint& here) const;
+  bool Wants(const Hookpoint& here) const override;
+  bool replaces() const override { return false; }
 
-  // Copies `value` [count, columns] to rows [first, first + count) of every hookpoint that is `here`.
-  void Keep(const Hookpoint& here, int64_t first, const at::Tensor& value);
+  // Copies `value` to rows [first, first + count) of every hookpoint that is `here`.
+  void Visit(const Hookpoint& here, int64_t first, const at::Tensor& value) override;
 
   std::vector<at::Tensor> Take() { return std::move(activations_); }
 

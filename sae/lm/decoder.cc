@@ -13,8 +13,10 @@
 #include <utility>
 
 #include "absl/functional/function_ref.h"
+#include "sae/lm/activation_visitor.h"
 #include "sae/lm/attention.h"
 #include "sae/lm/captures.h"
+#include "sae/lm/replacement.h"
 #include "sae/lm/rotary.h"
 #include "sae/lm/row_operations.h"
 
@@ -51,6 +53,14 @@ std::vector<Block> BlocksOf(int64_t batch, int64_t sequence, bool is_cpu) {
   return blocks;
 }
 
+// Of a pass that is asked for no activations.
+class NoVisitor final : public ActivationVisitor {
+ public:
+  bool Wants(const Hookpoint& /*here*/) const override { return false; }
+  bool replaces() const override { return false; }
+  void Visit(const Hookpoint& /*here*/, int64_t /*first*/, const at::Tensor& /*value*/) override {}
+};
+
 class Decoder final : public LanguageModel {
  public:
   Decoder(const DecoderConfig& config, DecoderWeights weights, std::vector<Hookpoint> hookpoints)
@@ -64,24 +74,28 @@ class Decoder final : public LanguageModel {
   int64_t vocabulary_size() const override { return config_.vocabulary_size; }
   int64_t context_length() const override { return config_.context_length; }
   at::ScalarType dtype() const override { return weights_.embedding.scalar_type(); }
+  const std::vector<Hookpoint>& hookpoints() const override { return hookpoints_; }
 
   std::vector<at::Tensor> Forward(const at::Tensor& tokens) override;
   at::Tensor Logits(const at::Tensor& tokens) override;
   at::Tensor CrossEntropy(const at::Tensor& tokens) override;
+  at::Tensor CrossEntropyWith(const at::Tensor& tokens, const Hookpoint& hookpoint, ReplaceRows replace) override;
 
  private:
   at::TensorOptions Options() const { return weights_.embedding.options(); }
   void Prepare(int64_t batch, int64_t sequence);
   void Embed(const at::Tensor& tokens);
   // From the embeddings to `last`, in this order of the model.
-  void Run(const at::Tensor& tokens, const Hookpoint& last, Captures& captures);
-  void RunLayer(int layer, const Block& block, const Hookpoint& last, Captures& captures);
+  void Run(const at::Tensor& tokens, const Hookpoint& last, ActivationVisitor& visitor);
+  void RunLayer(int layer, const Block& block, const Hookpoint& last, ActivationVisitor& visitor);
   at::Tensor Attention(int layer, const Block& block, const at::Tensor& normed) const;
-  at::Tensor Mlp(int layer, const at::Tensor& normed) const;
+  at::Tensor Mlp(int layer, const at::Tensor& projected) const;
   void Standardize(const at::Tensor& x, const at::Tensor& out) const;
   void AddToResidual(const NormWeights& post_norm, const at::Tensor& update, const at::Tensor& residual) const;
   // Runs the whole model and calls visit(first row, logits [rows, vocabulary_size] in float32) block by block.
-  void ForEachLogits(const at::Tensor& tokens, absl::FunctionRef<void(int64_t, const at::Tensor&)> visit);
+  void ForEachLogits(const at::Tensor& tokens, ActivationVisitor& visitor,
+                     absl::FunctionRef<void(int64_t, const at::Tensor&)> visit);
+  at::Tensor Losses(const at::Tensor& tokens, ActivationVisitor& visitor);
 
   const DecoderConfig config_;
   const DecoderWeights weights_;
@@ -137,25 +151,24 @@ at::Tensor Decoder::Attention(int layer, const Block& block, const at::Tensor& n
   return weights.attention_out(CausalAttention(options, projected));
 }
 
-// mlp(normed): [rows, d_model]
-at::Tensor Decoder::Mlp(int layer, const at::Tensor& normed) const {
+// What the MLP makes of mlp_in's output: [rows, d_model]
+at::Tensor Decoder::Mlp(int layer, const at::Tensor& projected) const {
   const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
-  const at::Tensor projected = weights.mlp_in(normed);
   if (!config_.gated_mlp) {
     Activate(config_.activation, projected);
     return weights.mlp_out(projected);
   }
-  const at::Tensor hidden = work_.hidden.narrow(0, 0, normed.size(0));
+  const at::Tensor hidden = work_.hidden.narrow(0, 0, projected.size(0));
   ActivateGated(config_.activation, projected, hidden);
   return weights.mlp_out(hidden);
 }
 
-void Decoder::RunLayer(int layer, const Block& block, const Hookpoint& last, Captures& captures) {
+void Decoder::RunLayer(int layer, const Block& block, const Hookpoint& last, ActivationVisitor& visitor) {
   const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
   const at::Tensor residual = work_.residual.narrow(0, block.first_row, block.rows);
   const at::Tensor normed = work_.normed.narrow(0, 0, block.rows);
   const auto reaches_last = [&](HookSite site, const at::Tensor& value) {
-    captures.Keep({layer, site}, block.first_row, value);
+    visitor.Visit({layer, site}, block.first_row, value);
     return Hookpoint{layer, site} == last;
   };
 
@@ -167,25 +180,28 @@ void Decoder::RunLayer(int layer, const Block& block, const Hookpoint& last, Cap
     if (reaches_last(HookSite::kResidualMiddle, residual)) return;
     Standardize(residual, normed);
   }
-  if (captures.Wants({layer, HookSite::kMlpInput}) &&
-      reaches_last(HookSite::kMlpInput, ScaleAndShift(weights.mlp_norm, normed))) {
-    return;
+  at::Tensor projected;
+  if (visitor.Wants({layer, HookSite::kMlpInput})) {
+    const at::Tensor input = ScaleAndShift(weights.mlp_norm, normed);
+    if (reaches_last(HookSite::kMlpInput, input)) return;
+    if (visitor.replaces()) projected = weights.mlp_in_without_norm(input);
   }
-  const at::Tensor mlp = Mlp(layer, normed);
+  if (!projected.defined()) projected = weights.mlp_in(normed);
+  const at::Tensor mlp = Mlp(layer, projected);
   if (reaches_last(HookSite::kMlp, mlp)) return;
   if (config_.parallel_residual) AddToResidual(weights.attention_post_norm, attention, residual);
   AddToResidual(weights.mlp_post_norm, mlp, residual);
-  captures.Keep({layer, HookSite::kResidual}, block.first_row, residual);
+  visitor.Visit({layer, HookSite::kResidual}, block.first_row, residual);
 }
 
-void Decoder::Run(const at::Tensor& tokens, const Hookpoint& last, Captures& captures) {
+void Decoder::Run(const at::Tensor& tokens, const Hookpoint& last, ActivationVisitor& visitor) {
   Prepare(tokens.size(0), tokens.size(1));
   Embed(tokens);
   const Hookpoint embeddings = {0, HookSite::kEmbeddings};
-  captures.Keep(embeddings, 0, work_.residual);
+  visitor.Visit(embeddings, 0, work_.residual);
   if (last == embeddings) return;
   for (int layer = 0; layer <= last.layer; ++layer) {
-    for (const Block& block : work_.blocks) RunLayer(layer, block, last, captures);
+    for (const Block& block : work_.blocks) RunLayer(layer, block, last, visitor);
   }
 }
 
@@ -196,10 +212,10 @@ std::vector<at::Tensor> Decoder::Forward(const at::Tensor& tokens) {
   return captures.Take();
 }
 
-void Decoder::ForEachLogits(const at::Tensor& tokens, absl::FunctionRef<void(int64_t, const at::Tensor&)> visit) {
+void Decoder::ForEachLogits(const at::Tensor& tokens, ActivationVisitor& visitor,
+                            absl::FunctionRef<void(int64_t, const at::Tensor&)> visit) {
   constexpr int64_t kRows = 128;
-  Captures nothing({}, 0, 0, Options());
-  Run(tokens, last_layer_, nothing);
+  Run(tokens, last_layer_, visitor);
   for (int64_t first = 0; first < tokens.numel(); first += kRows) {
     const at::Tensor rows = work_.residual.narrow(0, first, std::min(kRows, tokens.numel() - first));
     const at::Tensor normed = at::empty_like(rows);
@@ -213,25 +229,38 @@ void Decoder::ForEachLogits(const at::Tensor& tokens, absl::FunctionRef<void(int
 at::Tensor Decoder::Logits(const at::Tensor& tokens) {
   const at::NoGradGuard no_grad;
   at::Tensor all = at::empty({tokens.numel(), config_.vocabulary_size}, Options().dtype(at::kFloat));
-  ForEachLogits(
-      tokens, [&all](int64_t first, const at::Tensor& logits) { all.narrow(0, first, logits.size(0)).copy_(logits); });
+  NoVisitor nothing;
+  ForEachLogits(tokens, nothing, [&all](int64_t first, const at::Tensor& logits) {
+    all.narrow(0, first, logits.size(0)).copy_(logits);
+  });
   return all.view({tokens.size(0), tokens.size(1), config_.vocabulary_size});
 }
 
-at::Tensor Decoder::CrossEntropy(const at::Tensor& tokens) {
-  const at::NoGradGuard no_grad;
+at::Tensor Decoder::Losses(const at::Tensor& tokens, ActivationVisitor& visitor) {
   const int64_t predicted = tokens.size(1) - 1;
   // The last position of a sequence predicts nothing; its row is computed with target 0 and left out.
   at::Tensor targets = at::zeros_like(tokens);
   targets.narrow(1, 0, predicted).copy_(tokens.narrow(1, 1, predicted));
   targets = targets.reshape({-1, 1}).to(Options().device());
   const at::Tensor losses = at::empty({tokens.numel()}, Options().dtype(at::kFloat));
-  ForEachLogits(tokens, [&](int64_t first, const at::Tensor& logits) {
+  ForEachLogits(tokens, visitor, [&](int64_t first, const at::Tensor& logits) {
     const int64_t rows = logits.size(0);
     const at::Tensor of_targets = logits.gather(1, targets.narrow(0, first, rows)).squeeze(1);
     losses.narrow(0, first, rows).copy_(at::logsumexp(logits, 1) - of_targets);
   });
   return losses.view(tokens.sizes()).narrow(1, 0, predicted).contiguous();
+}
+
+at::Tensor Decoder::CrossEntropy(const at::Tensor& tokens) {
+  const at::NoGradGuard no_grad;
+  NoVisitor nothing;
+  return Losses(tokens, nothing);
+}
+
+at::Tensor Decoder::CrossEntropyWith(const at::Tensor& tokens, const Hookpoint& hookpoint, ReplaceRows replace) {
+  const at::NoGradGuard no_grad;
+  Replacement replacement(hookpoint, replace);
+  return Losses(tokens, replacement);
 }
 
 }  // namespace

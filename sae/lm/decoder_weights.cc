@@ -33,6 +33,9 @@ class Loader {
     }
     for (int64_t layer = 0; layer < options_.layers; ++layer) {
       ASSIGN_OR_RETURN(DecoderLayer loaded, Layer(tensors_.layers[static_cast<size_t>(layer)]));
+      if (options_.layers_without_norm.count(layer) > 0) {
+        ASSIGN_OR_RETURN(loaded.mlp_in_without_norm, Plain(tensors_.layers[static_cast<size_t>(layer)].mlp_in));
+      }
       weights.layers.push_back(std::move(loaded));
     }
     if (options_.with_head) {

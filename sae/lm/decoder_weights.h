@@ -3,6 +3,7 @@
 #define SEEDBED_SAE_LM_DECODER_WEIGHTS_H_
 
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
@@ -22,9 +23,10 @@ struct DecoderLayer {
   NormWeights key_norm;
   Linear attention_out;  // heads * d_head -> d_model
   NormWeights attention_post_norm;
-  NormWeights mlp_norm;  // For the hookpoint of the MLP's input; the MLP itself has it folded in.
-  Linear mlp_in;         // d_model -> 2 * d_mlp: gate, up; or d_mlp.
-  Linear mlp_out;        // d_mlp -> d_model
+  NormWeights mlp_norm;        // For the hookpoint of the MLP's input; the MLP itself has it folded in.
+  Linear mlp_in;               // d_model -> 2 * d_mlp: gate, up; or d_mlp.
+  Linear mlp_in_without_norm;  // The same with nothing folded in, for an input that is replaced. Where it is asked for.
+  Linear mlp_out;              // d_mlp -> d_model
   NormWeights mlp_post_norm;
 };
 
@@ -38,6 +40,7 @@ struct DecoderWeights {
 struct DecoderWeightsOptions {
   int64_t layers = 0;  // Loads layers [0, layers).
   bool with_head = false;
+  std::set<int64_t> layers_without_norm;  // Of those the layers that also get mlp_in_without_norm.
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;  // Of matrices, biases and embeddings; norms that are kept are float32.
 };

@@ -1,6 +1,8 @@
 #include "sae/lm/language_model.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <set>
 #include <utility>
 
 #include "common/status.h"
@@ -28,6 +30,15 @@ int64_t LayersNeeded(const LanguageModelOptions& options, const DecoderConfig& c
   return last.site == HookSite::kEmbeddings ? 0 : last.layer + 1;
 }
 
+// Those whose MLP may be given another input.
+std::set<int64_t> LayersWithoutNorm(const LanguageModelOptions& options) {
+  std::set<int64_t> layers;
+  for (const Hookpoint& hookpoint : options.hookpoints) {
+    if (options.with_head && hookpoint.site == HookSite::kMlpInput) layers.insert(hookpoint.layer);
+  }
+  return layers;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LanguageModel>> LoadLanguageModel(const LanguageModelOptions& options) {
@@ -35,8 +46,9 @@ absl::StatusOr<std::unique_ptr<LanguageModel>> LoadLanguageModel(const LanguageM
   ASSIGN_OR_RETURN(const at::ScalarType dtype, ComputeType(options.dtype, device, HasBfloat16(device)));
   ASSIGN_OR_RETURN(const ModelFolder folder, OpenModelFolder(options.folder));
   RETURN_IF_ERROR(CheckHookpoints(options, folder.config));
-  ASSIGN_OR_RETURN(DecoderWeights weights, LoadDecoderWeights(folder, {LayersNeeded(options, folder.config),
-                                                                       options.with_head, device, dtype}));
+  ASSIGN_OR_RETURN(DecoderWeights weights,
+                   LoadDecoderWeights(folder, {LayersNeeded(options, folder.config), options.with_head,
+                                               LayersWithoutNorm(options), device, dtype}));
   return MakeDecoder(folder.config, std::move(weights), options.hookpoints);
 }
 

@@ -9,11 +9,16 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "c10/core/ScalarType.h"
 #include "sae/lm/hookpoint.h"
 
 namespace seedbed {
+
+// Changes in place `rows` float32 [count, d_model], contiguous, on the model's device: rows [first_row, first_row +
+// count) of the tokens' [batch * sequence].
+using ReplaceRows = absl::FunctionRef<void(int64_t first_row, const at::Tensor& rows)>;
 
 // Not thread-safe. `tokens` is int64 [batch, sequence], on the CPU, ids in [0, vocabulary_size), sequence at most
 // context_length. The same tokens in the same shape give the same bytes for the same device type, thread count and
@@ -27,8 +32,9 @@ class LanguageModel {
   virtual int64_t vocabulary_size() const = 0;  // Rows of the embedding.
   virtual int64_t context_length() const = 0;   // Tokens in the longest sequence; 0 = config.json sets no limit.
   virtual at::ScalarType dtype() const = 0;     // That it computes in: float32 or bfloat16.
+  virtual const std::vector<Hookpoint>& hookpoints() const = 0;  // As they were passed to LoadLanguageModel.
 
-  // For each hookpoint passed to LoadLanguageModel and in that order, its activations: [batch * sequence, d_model] in
+  // For each of hookpoints() and in that order, its activations: [batch * sequence, d_model] in
   // dtype(), row-major by sequence then position, on the model's device.
   virtual std::vector<at::Tensor> Forward(const at::Tensor& tokens) = 0;
 
@@ -38,6 +44,12 @@ class LanguageModel {
   // Of a model loaded with its head: -log p(token i + 1 | tokens 0..i) in nats, float32 [batch, sequence - 1], on the
   // model's device. Never holds the logits of more than one block of rows.
   virtual at::Tensor CrossEntropy(const at::Tensor& tokens) = 0;
+
+  // CrossEntropy of the model in which the activations at `hookpoint`, one of hookpoints(), are replaced: at a residual
+  // stream the stream itself, at an attention or MLP what it adds to the stream (of Gemma 2 before the norm that
+  // follows), at an MLP's input what it reads. `replace` gets every row once, in blocks of whole sequences and in
+  // order; rows that it leaves as they are go on as they are.
+  virtual at::Tensor CrossEntropyWith(const at::Tensor& tokens, const Hookpoint& hookpoint, ReplaceRows replace) = 0;
 };
 
 struct LanguageModelOptions {
@@ -45,7 +57,7 @@ struct LanguageModelOptions {
   std::vector<Hookpoint> hookpoints;    // At least one, unless with_head.
   std::string device = "cpu";           // Or "cuda:N".
   std::optional<at::ScalarType> dtype;  // float32 or bfloat16. Absent: bfloat16 on a GPU that has it, else float32.
-  bool with_head = false;               // Load every layer and the head, so that Logits and CrossEntropy work.
+  bool with_head = false;               // Load every layer and the head, so that Logits and the cross-entropies work.
 };
 
 // Loads only the layers that are needed. The tensors of the others must be there, in the shapes that config.json gives

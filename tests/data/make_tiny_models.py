@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes tiny_NAME/ for tests/sae/lm: random models of a few kB of every family and variant (config.json,
-model.safetensors) and expected.safetensors in each: tokens and transformers' activations at every hookpoint, logits and
-cross-entropy. Needs torch and transformers."""
+model.safetensors) and in each expected.safetensors: tokens and transformers' activations at every hookpoint, logits and
+cross-entropy; and replaced.safetensors: the cross-entropy with the activations at each hookpoint replaced
+(lm_reference.replaced). Needs torch and transformers."""
 
 import json
 import pathlib
@@ -13,7 +14,7 @@ from safetensors.torch import save_file
 
 FOLDER = pathlib.Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent / "parity"))
-from lm_reference import reference  # noqa: E402
+from lm_reference import reference, reference_replaced  # noqa: E402
 
 SEQUENCES, LENGTH = 2, 11
 WINDOW = 4  # Shorter than the sequence.
@@ -73,6 +74,7 @@ def write(folder, model, tokens):
     (folder / "config.json").write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
     expected = {name: value.contiguous() for name, value in reference(model, tokens).items()}
     save_file({"tokens": tokens, **expected}, folder / "expected.safetensors")
+    save_file(reference_replaced(model, tokens), folder / "replaced.safetensors")
     for path in folder.iterdir():
         path.chmod(0o644)
 

@@ -1,8 +1,10 @@
-// Runs Seedbed's language model over given tokens and writes its activations, logits and cross-entropies as
-// safetensors. tests/parity/lm_parity.py compares them with transformers'.
+// Runs Seedbed's language model over given tokens and writes its activations, logits and cross-entropies, also with
+// activations replaced, as safetensors. tests/parity/lm_parity.py compares them with transformers'.
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/linspace.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -41,6 +43,11 @@ absl::StatusOr<at::Tensor> ReadTokens(const std::string& path) {
   return tokens;
 }
 
+// As lm_reference.replaced.
+void Replace(int64_t /*first_row*/, const at::Tensor& rows) {
+  rows.mul_(0.5).add_(at::linspace(-0.5, 0.5, rows.size(1), rows.options()));
+}
+
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 absl::Status Write(const std::string& path, NamedTensors tensors) {
@@ -66,6 +73,9 @@ absl::Status Run(const Options& options) {
   if (options.head) {
     named.emplace_back("logits", model->Logits(tokens));
     named.emplace_back("cross_entropy", model->CrossEntropy(tokens));
+    for (const Hookpoint& hookpoint : hookpoints) {
+      named.emplace_back("cross_entropy." + hookpoint.ToString(), model->CrossEntropyWith(tokens, hookpoint, Replace));
+    }
   }
   return Write(options.out, std::move(named));
 }
@@ -80,7 +90,8 @@ int main(int argc, char** argv) {
   app.add_option("--tokens", options.tokens, "safetensors file with \"tokens\", I64 [batch, sequence]")->required();
   app.add_option("--hookpoints", options.hookpoints, "such as layers.9,layers.*.mlp")->required()->delimiter(',');
   app.add_option("--out", options.out, "safetensors file to write: one tensor a hookpoint")->required();
-  app.add_flag("--head", options.head, "also write logits and cross_entropy");
+  app.add_flag("--head", options.head,
+               "also write logits, cross_entropy and, with its activations replaced, cross_entropy.HOOKPOINT");
   app.add_option("--device", options.device, "cpu or cuda:N");
   app.add_option("--threads", options.threads, "threads of LibTorch");
   CLI11_PARSE(app, argc, argv);

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Compares Seedbed's language model with transformers at hookpoints, in logits and in cross-entropy.
+"""Compares Seedbed's language model with transformers at hookpoints, in logits and in cross-entropy, also with the
+activations of each hookpoint replaced.
 
   lm_parity.py --model DIR --program build/release/tests/lm_activations [--tokens FILE.bin] [--hookpoints NAME...]
 
-Prints a line a hookpoint with the relative error (norm of the difference / norm), one for the logits and one with the
-largest difference of the cross-entropies, and exits 1 where one is above the limit. Needs a Python with a whole torch,
-transformers and safetensors. Both compute in float32; transformers with eager attention, which alone caps scores.
+Prints a line a hookpoint with the relative error (norm of the difference / norm), one for the logits, one with the
+largest difference of the cross-entropies and one with the worst relative error of those with a hookpoint replaced, and
+exits 1 where one is above the limit. Needs a Python with a whole torch, transformers and safetensors. Both compute in
+float32; transformers with eager attention, which alone caps scores.
 """
 
 import argparse
@@ -22,7 +24,7 @@ import torch  # noqa: E402
 import transformers  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-from lm_reference import reference  # noqa: E402
+from lm_reference import reference, reference_replaced  # noqa: E402
 
 
 def choose_tokens(path, vocabulary_size, batch, sequence):
@@ -48,20 +50,35 @@ def model_order(name):
     return (int(numbers[0]) if numbers else -1 if name == "embeddings" else 1 << 30, name)
 
 
+def relative_error(found, expected):
+    return float((found - expected).norm() / expected.norm())
+
+
+def compare_replaced(model, tokens, found):
+    """The worst relative error of the cross-entropies that have a hookpoint's name; takes them out of `found`. Relative,
+    since what the replacement does to the first layers of a deep model amplifies rounding, in transformers too."""
+    prefix = "cross_entropy."
+    losses = {name.removeprefix(prefix): found.pop(name) for name in list(found) if name.startswith(prefix)}
+    expected = reference_replaced(model, tokens, losses)
+    return max(relative_error(losses[name], expected[name]) for name in losses)
+
+
 def compare(arguments, model, folder):
     tokens = choose_tokens(arguments.tokens, model.config.vocab_size, arguments.batch, arguments.sequence)
     found = run_program(arguments, tokens, folder)
     expected = reference(model, tokens)
     cross_entropy = float((found.pop("cross_entropy") - expected["cross_entropy"]).abs().max())
+    replaced = compare_replaced(model, tokens, found)
     worst = 0.0
     for name in sorted(found, key=model_order):
-        error = float((found[name] - expected[name]).norm() / expected[name].norm())
+        error = relative_error(found[name], expected[name])
         worst = max(worst, error)
         print(f"{name:20} {tuple(expected[name].shape)} relative error {error:.1e}")
     print(f"{'cross_entropy':20} largest difference {cross_entropy:.1e}")
+    print(f"{'cross_entropy with a hookpoint replaced':20} worst relative error {replaced:.1e}")
     print(f"lm_parity model={pathlib.Path(arguments.model).name} worst={worst:.1e} limit={arguments.limit:.0e} "
-          f"cross_entropy={cross_entropy:.1e}")
-    return worst <= arguments.limit and cross_entropy <= 1e-4
+          f"cross_entropy={cross_entropy:.1e} replaced={replaced:.1e}")
+    return max(worst, replaced) <= arguments.limit and cross_entropy <= 1e-4
 
 
 def main():

@@ -19,6 +19,7 @@
 #include "gtest/gtest.h"
 #include "sae/activations/block_source.h"
 #include "sae/activations/sequences/token_mixture.h"
+#include "sae/lm/hookpoint.h"
 #include "sae/lm/language_model.h"
 
 namespace seedbed {
@@ -64,26 +65,27 @@ class FakeLanguageModel final : public LanguageModel {
   static constexpr int64_t kWidth = 4;
 
   explicit FakeLanguageModel(int hookpoints, int64_t vocabulary_size = int64_t{1} << 24)
-      : hookpoints_(hookpoints), vocabulary_size_(vocabulary_size) {}
+      : hookpoints_(static_cast<size_t>(hookpoints)), vocabulary_size_(vocabulary_size) {}
 
   int64_t d_model() const override { return kWidth; }
   int64_t layers() const override { return 1; }
   int64_t vocabulary_size() const override { return vocabulary_size_; }
   int64_t context_length() const override { return 0; }
   at::ScalarType dtype() const override { return at::kFloat; }
+  const std::vector<Hookpoint>& hookpoints() const override { return hookpoints_; }
   int64_t tokens_seen() const { return tokens_seen_; }
 
   std::vector<at::Tensor> Forward(const at::Tensor& tokens) override {
     tokens_seen_ += tokens.numel();
     std::vector<at::Tensor> activations;
-    for (int h = 0; h < hookpoints_; ++h) {
+    for (size_t h = 0; h < hookpoints_.size(); ++h) {
       at::Tensor rows = at::empty({tokens.numel(), kWidth}, at::kFloat);
       const int64_t* ids = tokens.const_data_ptr<int64_t>();
       float* out = rows.data_ptr<float>();
       for (int64_t i = 0; i < tokens.numel(); ++i) {
         const auto id = static_cast<float>(ids[i]);
         *out++ = id;
-        *out++ = static_cast<float>(1000 * h + tokens.size(0));
+        *out++ = static_cast<float>(1000 * static_cast<int64_t>(h) + tokens.size(0));
         *out++ = 0.5f * id;
         *out++ = static_cast<float>(h);
       }
@@ -94,9 +96,13 @@ class FakeLanguageModel final : public LanguageModel {
 
   at::Tensor Logits(const at::Tensor& /*tokens*/) override { return {}; }
   at::Tensor CrossEntropy(const at::Tensor& /*tokens*/) override { return {}; }
+  at::Tensor CrossEntropyWith(const at::Tensor& /*tokens*/, const Hookpoint& /*hookpoint*/,
+                              ReplaceRows /*replace*/) override {
+    return {};
+  }
 
  private:
-  int hookpoints_;
+  std::vector<Hookpoint> hookpoints_;
   int64_t vocabulary_size_;
   int64_t tokens_seen_ = 0;
 };

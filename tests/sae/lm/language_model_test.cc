@@ -3,6 +3,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/linspace.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
@@ -33,6 +34,11 @@ const std::vector<Hookpoint> kDeepest = {{2, HookSite::kResidual}};
 std::vector<at::Tensor> Forward(const std::string& folder, const std::vector<Hookpoint>& hookpoints,
                                 const at::Tensor& tokens) {
   return LoadLanguageModel({folder, hookpoints}).value()->Forward(tokens);
+}
+
+std::vector<Hookpoint> EveryHookpoint(const std::string& folder) {
+  const ModelFacts facts = InspectModel(folder).value();
+  return HookpointInventory{facts.layers, facts.parallel_residual}.All();
 }
 
 class LanguageModelTest : public ::testing::Test {
@@ -187,8 +193,7 @@ TEST_F(LanguageModelTest, SaysWhatItIs) {
 TEST_F(LanguageModelTest, AHookpointsBytesDoNotDependOnTheOthers) {
   for (const std::string name : kTinyModels) {
     const std::string folder = TinyModelFolder(name);
-    const ModelFacts facts = InspectModel(folder).value();
-    const std::vector<Hookpoint> every = HookpointInventory{facts.layers, facts.parallel_residual}.All();
+    const std::vector<Hookpoint> every = EveryHookpoint(folder);
     const std::vector<at::Tensor> together = Forward(folder, every, tokens_);
     for (size_t i = 0; i < every.size(); ++i) {
       const at::Tensor alone = Forward(folder, {every[i]}, tokens_)[0];
@@ -295,6 +300,101 @@ TEST_F(LanguageModelTest, CrossEntropyIsThatOfTheLogits) {
   const at::Tensor found = model->CrossEntropy(tokens);
   EXPECT_EQ(found.scalar_type(), at::kFloat);
   EXPECT_LT(RelativeError(found, expected), 1e-6);
+}
+
+// An MLP's input is multiplied with another matrix there: the norm's weight is not folded in.
+TEST_F(LanguageModelTest, RowsThatAReplacementLeavesGoOnAsTheyAre) {
+  for (const std::string name : kTinyModels) {
+    const std::string folder = TinyModelFolder(name);
+    const std::vector<Hookpoint> every = EveryHookpoint(folder);
+    const auto model = LoadLanguageModel({folder, every, "cpu", at::kFloat, /*with_head=*/true}).value();
+    const at::Tensor clean = model->CrossEntropy(tokens_);
+    for (const Hookpoint& hookpoint : every) {
+      const at::Tensor found = model->CrossEntropyWith(tokens_, hookpoint, [](int64_t, const at::Tensor&) {});
+      if (hookpoint.site == HookSite::kMlpInput) {
+        EXPECT_LT(RelativeError(found, clean), 1e-5) << name << " " << hookpoint.ToString();
+      } else {
+        EXPECT_TRUE(at::equal(found, clean)) << name << " " << hookpoint.ToString();
+      }
+    }
+    EXPECT_TRUE(at::equal(model->CrossEntropy(tokens_), clean)) << name;
+  }
+}
+
+// Several blocks of the decoder; what is handed over is what Forward gives.
+TEST_F(LanguageModelTest, AReplacementGetsEveryRowOnceAndInOrder) {
+  const at::Tensor tokens = at::randint(32, {21, 50}, at::kLong);
+  for (const std::string name : {"llama", "gpt_neox", "gemma2"}) {
+    const std::string folder = TinyModelFolder(name);
+    const std::vector<Hookpoint> every = EveryHookpoint(folder);
+    const auto model = LoadLanguageModel({folder, every, "cpu", at::kFloat, /*with_head=*/true}).value();
+    const std::vector<at::Tensor> expected = model->Forward(tokens);
+    for (size_t i = 0; i < every.size(); ++i) {
+      int64_t seen = 0;
+      model->CrossEntropyWith(tokens, every[i], [&](int64_t first_row, const at::Tensor& rows) {
+        EXPECT_EQ(first_row, seen);
+        EXPECT_EQ(rows.scalar_type(), at::kFloat);
+        EXPECT_TRUE(rows.is_contiguous());
+        EXPECT_TRUE(at::equal(rows, expected[i].narrow(0, first_row, rows.size(0)))) << every[i].ToString();
+        seen += rows.size(0);
+      });
+      EXPECT_EQ(seen, tokens.numel());
+    }
+  }
+}
+
+TEST_F(LanguageModelTest, AReplacementChangesNothingBeforeItsPositionNorInOtherSequences) {
+  for (const std::string name : kTinyModels) {
+    const std::string folder = TinyModelFolder(name);
+    const std::vector<Hookpoint> every = EveryHookpoint(folder);
+    const auto model = LoadLanguageModel({folder, every, "cpu", at::kFloat, /*with_head=*/true}).value();
+    for (const Hookpoint& hookpoint : every) {
+      const at::Tensor same = model->CrossEntropyWith(tokens_, hookpoint, [](int64_t, const at::Tensor&) {});
+      const at::Tensor found = model->CrossEntropyWith(tokens_, hookpoint, [](int64_t, const at::Tensor& rows) {
+        rows[5].mul_(-3).add_(at::randn({rows.size(1)}));
+      });
+      EXPECT_TRUE(at::equal(found[0].narrow(0, 0, 5), same[0].narrow(0, 0, 5))) << hookpoint.ToString();
+      EXPECT_TRUE(at::equal(found[1], same[1])) << hookpoint.ToString();
+      EXPECT_NE(found[0][5].item<float>(), same[0][5].item<float>()) << name << " " << hookpoint.ToString();
+    }
+  }
+}
+
+// The value that a norm's weight of 0 hides is read by the MLP where it is replaced.
+TEST_F(LanguageModelTest, AnMlpReadsAReplacedInputThoughTheNormsWeightIs0) {
+  model_.weights.at("model.layers.1.post_attention_layernorm.weight").zero_();
+  const Hookpoint input = {1, HookSite::kMlpInput};
+  const auto model = LoadLanguageModel({model_.Write(), {input}, "cpu", at::kFloat, /*with_head=*/true}).value();
+  const at::Tensor found =
+      model->CrossEntropyWith(tokens_, input, [](int64_t, const at::Tensor& rows) { rows.fill_(1); });
+  EXPECT_GT(RelativeError(found, model->CrossEntropy(tokens_)), 1e-3);
+}
+
+TEST_F(LanguageModelTest, SaysWhichHookpointsItWasLoadedWith) {
+  EXPECT_EQ(LoadLanguageModel({kLlama, kDeepest}).value()->hookpoints(), kDeepest);
+}
+
+TEST_F(LanguageModelTest, ReplacesInBfloat16) {
+  if (!HasBfloat16(at::kCPU)) GTEST_SKIP() << "this CPU has no bfloat16";
+  for (const std::string name : kTinyModels) {
+    const std::string folder = TinyModelFolder(name);
+    const std::vector<Hookpoint> every = EveryHookpoint(folder);
+    const auto expected = ReadTensors(JoinPath(folder, "replaced.safetensors"));
+    const auto model = LoadLanguageModel({folder, every, "cpu", at::kBFloat16, /*with_head=*/true}).value();
+    const at::Tensor clean = model->CrossEntropy(tokens_);
+    for (const Hookpoint& hookpoint : every) {
+      const auto halve = [](int64_t, const at::Tensor& rows) {
+        EXPECT_EQ(rows.scalar_type(), at::kFloat);
+        rows.mul_(0.5).add_(at::linspace(-0.5, 0.5, rows.size(1)));
+      };
+      const at::Tensor tokens = ReadTensors(JoinPath(folder, "expected.safetensors")).at("tokens");
+      const at::Tensor found = model->CrossEntropyWith(tokens, hookpoint, halve);
+      EXPECT_LT(RelativeError(found, expected.at(hookpoint.ToString())), 5e-2) << name << " " << hookpoint.ToString();
+      if (hookpoint.site == HookSite::kMlpInput) continue;
+      const at::Tensor same = model->CrossEntropyWith(tokens_, hookpoint, [](int64_t, const at::Tensor&) {});
+      EXPECT_TRUE(at::equal(same, clean)) << name << " " << hookpoint.ToString();
+    }
+  }
 }
 
 TEST_F(LanguageModelTest, Bfloat16IsCloseToFloat32) {

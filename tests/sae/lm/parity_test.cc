@@ -1,5 +1,6 @@
 // Every family and variant against transformers' values, which tests/data/make_tiny_models.py wrote.
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/linspace.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -50,6 +51,24 @@ TEST_P(ParityTest, EqualsTransformersInLogitsAndCrossEntropy) {
   const at::Tensor losses = (*model)->CrossEntropy(tokens_);
   ASSERT_EQ(losses.sizes(), expected_.at("cross_entropy").sizes());
   EXPECT_LE((losses - expected_.at("cross_entropy")).abs().max().item<double>(), 1e-4);
+}
+
+TEST_P(ParityTest, EqualsTransformersWithActivationsReplaced) {
+  const std::map<std::string, at::Tensor> expected = ReadTensors(JoinPath(folder_, "replaced.safetensors"));
+  const std::vector<Hookpoint> hookpoints = EveryHookpoint();
+  ASSERT_EQ(hookpoints.size(), expected.size());
+  const auto model = LoadLanguageModel({folder_, hookpoints, "cpu", at::kFloat, /*with_head=*/true});
+  ASSERT_TRUE(model.ok()) << model.status();
+  for (const Hookpoint& hookpoint : hookpoints) {
+    const std::string name = hookpoint.ToString();
+    // As lm_reference.replaced.
+    const at::Tensor found = (*model)->CrossEntropyWith(tokens_, hookpoint, [](int64_t, const at::Tensor& rows) {
+      rows.mul_(0.5).add_(at::linspace(-0.5, 0.5, rows.size(1)));
+    });
+    ASSERT_EQ(found.sizes(), expected.at(name).sizes());
+    EXPECT_LE((found - expected.at(name)).abs().max().item<double>(), 1e-4) << name;
+    EXPECT_GE((found - expected_.at("cross_entropy")).abs().max().item<double>(), 1e-3) << name;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(TinyModels, ParityTest, ::testing::ValuesIn(kTinyModels),
