@@ -27,7 +27,8 @@ class SequenceOrder {
   // Of sequence `index` of the stream, < mixture->sequences().
   Location At(int64_t index) const;
 
-  // The file's sequence that is taken as its k-th, k < mixture->SequencesTakenFrom(file).
+  // The file's sequence that is its k-th in this order, k < mixture->SequencesIn(file). The stream takes those up to
+  // mixture->SequencesTakenFrom(file).
   int64_t SequenceOf(size_t file, int64_t k) const;
 
  private:

@@ -10,6 +10,24 @@
 
 namespace seedbed {
 
+absl::StatusOr<MicroBatch> ReadSequences(const TokenMixture& mixture, const Exclusion& exclusion,
+                                         absl::Span<const SequenceOrder::Location> locations) {
+  const auto sequences = static_cast<int64_t>(locations.size());
+  const int64_t length = mixture.sequence_length();
+  MicroBatch out;
+  out.tokens = at::empty({sequences, length}, at::kLong);
+  std::vector<int64_t> kept_rows;
+  kept_rows.reserve(static_cast<size_t>(sequences * length));
+  for (int64_t i = 0; i < sequences; ++i) {
+    const SequenceOrder::Location& at = locations[static_cast<size_t>(i)];
+    const absl::Span<int64_t> tokens(out.tokens.data_ptr<int64_t>() + i * length, static_cast<size_t>(length));
+    RETURN_IF_ERROR(mixture.files()[at.file].Read(at.sequence * length, tokens));
+    exclusion.AppendKept(tokens, i * length, kept_rows);
+  }
+  out.kept_rows = at::tensor(kept_rows, at::kLong);
+  return out;
+}
+
 SequenceSource::SequenceSource(const StreamConfig& config, const TokenMixture* mixture)
     : config_(config), mixture_(mixture), order_(config, mixture), exclusion_(config) {}
 
@@ -32,20 +50,11 @@ absl::StatusOr<int64_t> SequenceSource::KeptRowsIn(int64_t index) const {
 }
 
 absl::StatusOr<MicroBatch> SequenceSource::Read(int64_t index) const {
-  const int64_t sequences = SequencesIn(index);
-  const int64_t length = config_.sequence_length;
-  MicroBatch out;
-  out.tokens = at::empty({sequences, length}, at::kLong);
-  std::vector<int64_t> kept_rows;
-  kept_rows.reserve(static_cast<size_t>(sequences * length));
-  for (int64_t i = 0; i < sequences; ++i) {
-    const SequenceOrder::Location at = order_.At(index * config_.micro_batch_sequences + i);
-    const absl::Span<int64_t> tokens(out.tokens.data_ptr<int64_t>() + i * length, static_cast<size_t>(length));
-    RETURN_IF_ERROR(mixture_->files()[at.file].Read(at.sequence * length, tokens));
-    exclusion_.AppendKept(tokens, i * length, kept_rows);
+  std::vector<SequenceOrder::Location> locations;
+  for (int64_t i = 0; i < SequencesIn(index); ++i) {
+    locations.push_back(order_.At(index * config_.micro_batch_sequences + i));
   }
-  out.kept_rows = at::tensor(kept_rows, at::kLong);
-  return out;
+  return ReadSequences(*mixture_, exclusion_, locations);
 }
 
 }  // namespace seedbed

@@ -6,6 +6,7 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "sae/activations/sequences/exclusion.h"
 #include "sae/activations/sequences/sequence_order.h"
 #include "sae/activations/sequences/token_mixture.h"
@@ -17,6 +18,10 @@ struct MicroBatch {
   at::Tensor tokens;     // int64 [sequences, sequence_length]; whole sequences, whatever is left out.
   at::Tensor kept_rows;  // int64, ascending: the positions of `tokens`, counted row-major, whose activations are kept.
 };
+
+// The sequences at `locations` of the mixture's files, in that order. Errors: as TokenFile::Read.
+absl::StatusOr<MicroBatch> ReadSequences(const TokenMixture& mixture, const Exclusion& exclusion,
+                                         absl::Span<const SequenceOrder::Location> locations);
 
 // Thread-safe.
 class SequenceSource {
