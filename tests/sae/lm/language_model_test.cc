@@ -379,6 +379,7 @@ TEST_F(LanguageModelTest, ReplacesInBfloat16) {
   for (const std::string name : kTinyModels) {
     const std::string folder = TinyModelFolder(name);
     const std::vector<Hookpoint> every = EveryHookpoint(folder);
+    const at::Tensor tokens = ReadTensors(JoinPath(folder, "expected.safetensors")).at("tokens");
     const auto expected = ReadTensors(JoinPath(folder, "replaced.safetensors"));
     const auto model = LoadLanguageModel({folder, every, "cpu", at::kBFloat16, /*with_head=*/true}).value();
     const at::Tensor clean = model->CrossEntropy(tokens_);
@@ -387,7 +388,6 @@ TEST_F(LanguageModelTest, ReplacesInBfloat16) {
         EXPECT_EQ(rows.scalar_type(), at::kFloat);
         rows.mul_(0.5).add_(at::linspace(-0.5, 0.5, rows.size(1)));
       };
-      const at::Tensor tokens = ReadTensors(JoinPath(folder, "expected.safetensors")).at("tokens");
       const at::Tensor found = model->CrossEntropyWith(tokens, hookpoint, halve);
       EXPECT_LT(RelativeError(found, expected.at(hookpoint.ToString())), 5e-2) << name << " " << hookpoint.ToString();
       if (hookpoint.site == HookSite::kMlpInput) continue;
