@@ -1,134 +1,23 @@
 // The same initial weights and batches as 20 steps of the peers' own trainers (tests/parity/peers).
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <tuple>
-#include <utility>
 #include <vector>
 
-#include "ATen/ops/empty.h"
 #include "gtest/gtest.h"
-#include "nlohmann/json.hpp"
 #include "sae/arch/trained_dictionary.h"
-#include "sae/io/safetensors.h"
+#include "tests/parity/recording.h"
 #include "tests/sae/arch/sae_fixtures.h"
 
 namespace seedbed {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr double kTolerance = 1e-4;
 
 const char kFolder[] = SEEDBED_TEST_DATA "/parity";
-
-Convention ConventionOf(const std::string& name) {
-  for (const Convention convention : {Convention::kSparsify, Convention::kSaeLens}) {
-    if (name == NameOf(convention)) return convention;
-  }
-  return Convention::kDictionaryLearning;
-}
-
-LearningRateSchedule ScheduleOf(const Json& json) {
-  LearningRateSchedule schedule;
-  schedule.peak = json["peak"];
-  schedule.warmup_steps = json["warmup_steps"];
-  schedule.total_steps = json["total_steps"];
-  schedule.decay_start_step = json["decay_start"];
-  schedule.final = json["end"];
-  schedule.warmup_starts_above_zero = json["warmup_offset"] == 1;
-  const std::string decay = json["decay"];
-  schedule.decay = decay == "linear"   ? LearningRateSchedule::Decay::kLinear
-                   : decay == "cosine" ? LearningRateSchedule::Decay::kCosine
-                                       : LearningRateSchedule::Decay::kConstant;
-  return schedule;
-}
-
-OptimizerOptions OptimizerOf(const Json& json) {
-  OptimizerOptions options;
-  if (json["kind"] == "signum") {
-    options.kind = OptimizerKind::kSignum;
-    options.momentum = json["momentum"];
-    return options;
-  }
-  options.beta1 = json["beta1"];
-  options.beta2 = json["beta2"];
-  options.epsilon = json["epsilon"];
-  return options;
-}
-
-SaeConfig ConfigOf(const Json& json, const SaeTensors& initial, int64_t rows) {
-  SaeConfig config;
-  config.architecture = json["architecture"];
-  config.convention = ConventionOf(json["convention"]);
-  config.d_in = initial.encoder_weight.size(1);
-  config.latents = initial.encoder_weight.size(0);
-  config.transcoder = json["transcode"];
-  config.skip = json["skip"];
-  config.k = json["k"];
-  config.group_sizes = json["group_sizes"].get<std::vector<int64_t>>();
-  config.learning_rate = ScheduleOf(json["learning_rate"]);
-  config.optimizer = OptimizerOf(json["optimizer"]);
-  config.gradient_clip = json["gradient_clip"];
-  const std::string start = json["bias_start"];
-  config.decoder_bias_start = start == "mean"   ? DecoderBiasStart::kMean
-                              : start == "zero" ? DecoderBiasStart::kZero
-                                                : DecoderBiasStart::kGeometricMedian;
-  config.auxiliary_alpha = json["auxiliary_alpha"];
-  config.dead_after_tokens = json.contains("dead_after_tokens") ? json["dead_after_tokens"].get<int64_t>()
-                                                                : json["dead_after_steps"].get<int64_t>() * rows;
-  config.multi_topk = json["multi_topk"];
-  config.sparsity_coefficient = json["sparsity_coefficient"];
-  config.sparsity_warmup_steps = json["sparsity_warmup_steps"];
-  config.bandwidth = json["bandwidth"];
-  config.jumprelu_penalty = json["sparsity_loss"] == "tanh" ? JumpreluPenalty::kTanh : JumpreluPenalty::kStep;
-  config.initial_threshold = 0.01;  // Of nothing: `initial` has the thresholds.
-  config.loss_target_l0 = json["target_l0"];
-  config.threshold_decay = json["threshold_decay"];
-  config.threshold_start_step = json["threshold_start_step"];
-  EXPECT_EQ(config.unit_decoder(), json["unit_decoder"].get<bool>());
-  return config;
-}
-
-// A file of what a peer did.
-class Recording {
- public:
-  explicit Recording(SafetensorsFile file) : file_(std::move(file)) {}
-
-  Json config() const { return Json::parse(file_.metadata().at("config")); }
-
-  // Undefined where there is none.
-  at::Tensor Find(const std::string& name) const {
-    const auto view = file_.Find(name);
-    if (!view.ok()) return {};
-    at::Tensor tensor = at::empty(view->shape, view->type == TensorType::kF64   ? at::kDouble
-                                               : view->type == TensorType::kI64 ? at::kLong
-                                                                                : at::kFloat);
-    std::memcpy(tensor.mutable_data_ptr(), view->bytes.data(), view->bytes.size());
-    return tensor;
-  }
-
-  SaeTensors Tensors(const std::string& prefix) const {
-    SaeTensors tensors;
-    for (const SaeTensorField& field : kSaeTensorFields) tensors.*field.member = Find(prefix + field.name);
-    return tensors;
-  }
-
-  SaeTensors AfterStep(int64_t step) const {
-    SaeTensors tensors = Tensors("steps.");
-    for (const SaeTensorField& field : kSaeTensorFields) {
-      at::Tensor& tensor = tensors.*field.member;
-      if (tensor.defined()) tensor = tensor[step].clone();
-    }
-    return tensors;
-  }
-
- private:
-  SafetensorsFile file_;
-};
 
 // sparsify makes rows unit rows, and SAELens thresholds positive, before a step; here they are so after one.
 void FinishStep(const SaeConfig& config, SaeTensors* tensors) {
@@ -162,14 +51,14 @@ std::vector<std::string> CaseNames() {
 class PeerParity : public testing::TestWithParam<std::tuple<std::string, Implementation>> {
  protected:
   void SetUp() override {
-    auto file = SafetensorsFile::Open(std::string(kFolder) + "/" + std::get<0>(GetParam()) + ".safetensors");
-    ASSERT_TRUE(file.ok()) << file.status();
-    recording_ = std::make_unique<Recording>(*std::move(file));
+    auto recording = Recording::Open(std::string(kFolder) + "/" + std::get<0>(GetParam()) + ".safetensors");
+    ASSERT_TRUE(recording.ok()) << recording.status();
+    recording_ = std::make_unique<Recording>(*std::move(recording));
     inputs_ = recording_->Find("inputs");
     targets_ = recording_->Find("targets");
     if (!targets_.defined()) targets_ = inputs_;
     const SaeTensors initial = recording_->Tensors("initial.");
-    config_ = ConfigOf(recording_->config(), initial, inputs_.size(1));
+    config_ = recording_->Config(inputs_.size(1));
     ASSERT_TRUE(CheckConfig(config_).ok()) << CheckConfig(config_);
     sae_ = MakeSae(config_, initial, std::get<1>(GetParam()));
   }
