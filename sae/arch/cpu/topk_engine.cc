@@ -2,15 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "ATen/ops/empty.h"
 #include "ATen/ops/mm.h"
-#include "ATen/ops/zeros.h"
 #include "common/status.h"
+#include "sae/arch/cpu/finite_checks.h"
+#include "sae/arch/cpu/firing_record.h"
+#include "sae/arch/cpu/parameter.h"
 #include "sae/arch/kernels/batch.h"
 #include "sae/arch/kernels/forward.h"
 #include "sae/arch/kernels/latent_order.h"
@@ -26,24 +27,6 @@ namespace {
 // Rows whose pre-activations exist at once. Fixed, because the product's rounding may depend on it.
 constexpr int64_t kRowsInBlock = 512;
 static_assert(kRowsInBlock % kRowsInPiece == 0);
-
-// Gradients below this bound stay finite in every sum that they are part of.
-constexpr double kLargestGradient = std::numeric_limits<float>::max() / 4;
-
-float* Data(const at::Tensor& tensor) { return tensor.mutable_data_ptr<float>(); }
-
-// A parameter with its moments, its rows padded to `width`.
-struct Parameter {
-  Parameter(const at::Tensor& initial, at::IntArrayRef padded_shape)
-      : value(at::zeros(padded_shape)), moment1(at::zeros(padded_shape)), moment2(at::zeros(padded_shape)) {
-    value.narrow(-1, 0, initial.size(-1)).copy_(initial);
-  }
-  AdamState state() const { return {Data(value), Data(moment1), Data(moment2)}; }
-
-  at::Tensor value;
-  at::Tensor moment1;
-  at::Tensor moment2;
-};
 
 // What a step needs beside the parameters, for batches of up to `rows` rows.
 struct Workspace {
@@ -94,13 +77,11 @@ class TopkEngine final : public SaeEngine {
   };
 
   void Reserve(int64_t rows);
-  void FindDead();
   absl::StatusOr<Losses> Forward(const at::Tensor& batch, int64_t step);
   void ForwardBlock(int64_t first_row, int64_t rows, Losses* losses);
   void AuxiliaryBlock(int64_t first_row, int64_t rows, Losses* losses);
   void FindGradients(int64_t rows);
   absl::Status CheckFinite(const Losses& losses, int64_t step) const;
-  void CountRows();
 
   int64_t latents() const { return config_.latents; }
   int64_t auxiliary_k() const {
@@ -114,7 +95,7 @@ class TopkEngine final : public SaeEngine {
   Parameter encoder_bias_;
   Parameter decoder_weight_;
   Parameter decoder_bias_;
-  std::vector<int64_t> rows_since_active_;
+  FiringRecord firing_;
   int64_t rows_ = 0;  // Of the batch that was differentiated last.
   Workspace workspace_;
 };
@@ -122,31 +103,32 @@ class TopkEngine final : public SaeEngine {
 TopkEngine::TopkEngine(const SaeConfig& config, const SaeTensors& initial)
     : config_(config),
       width_(PaddedWidth(config.d_in)),
-      encoder_weight_(initial.encoder_weight, {config.latents, width_}),
-      encoder_bias_(initial.encoder_bias, {config.latents}),
-      decoder_weight_(initial.decoder_weight, {config.latents, width_}),
-      decoder_bias_(initial.decoder_bias, {width_}),
-      rows_since_active_(static_cast<size_t>(config.latents), 0) {}
+      encoder_weight_(initial.encoder_weight, config.optimizer.kind),
+      encoder_bias_(initial.encoder_bias, config.optimizer.kind),
+      decoder_weight_(initial.decoder_weight, config.optimizer.kind),
+      decoder_bias_(initial.decoder_bias, config.optimizer.kind),
+      firing_(config) {}
 
 SaeTensors TopkEngine::Parameters() const {
   SaeTensors parameters;
-  parameters.encoder_weight = encoder_weight_.value.narrow(-1, 0, config_.d_in);
-  parameters.encoder_bias = encoder_bias_.value;
-  parameters.decoder_weight = decoder_weight_.value.narrow(-1, 0, config_.d_in);
-  parameters.decoder_bias = decoder_bias_.value.narrow(-1, 0, config_.d_in);
+  parameters.encoder_weight = encoder_weight_.value();
+  parameters.encoder_bias = encoder_bias_.value();
+  parameters.decoder_weight = decoder_weight_.value();
+  parameters.decoder_bias = decoder_bias_.value();
   return parameters;
 }
 
 void TopkEngine::SetBiases(const at::Tensor& decoder_bias, const at::Tensor& encoder_bias) {
-  decoder_bias_.value.narrow(-1, 0, config_.d_in).copy_(decoder_bias);
-  if (encoder_bias.defined()) encoder_bias_.value.copy_(encoder_bias);
+  decoder_bias_.Set(decoder_bias);
+  if (encoder_bias.defined()) encoder_bias_.Set(encoder_bias);
 }
 
 absl::StatusOr<BatchLosses> TopkEngine::Differentiate(const at::Tensor& input, const at::Tensor& /*target*/,
                                                       const StepPlan& plan) {
   rows_ = input.size(0);
   Reserve(rows_);
-  FindDead();
+  workspace_.dead.clear();
+  if (config_.auxiliary_alpha > 0) firing_.FindDead(rows_, &workspace_.dead);
   ASSIGN_OR_RETURN(const Losses losses, Forward(input, plan.step));
   FindGradients(rows_);
   RETURN_IF_ERROR(CheckFinite(losses, plan.step));
@@ -180,19 +162,11 @@ void TopkEngine::Reserve(int64_t rows) {
   w.pre = at::empty({std::min(rows, kRowsInBlock), latents()});
   w.output_gradient = at::empty({rows, width_});
   w.piece_sums = at::empty({std::max(pieces, PieceCount(latents(), kLatentsInSumPiece)), width_});
-  w.encoder_bias_gradient = at::empty({latents()});
+  w.encoder_bias_gradient = at::empty({encoder_bias_.width()});
   w.decoder_bias_gradient = at::empty({width_});
   w.auxiliary_gradient.reset();
   w.variances.resize(static_cast<size_t>(pieces));
   w.forward.pieces.resize(static_cast<size_t>(pieces));
-}
-
-void TopkEngine::FindDead() {
-  workspace_.dead.clear();
-  if (config_.auxiliary_alpha == 0) return;
-  for (int64_t i = 0; i < latents(); ++i) {
-    if (rows_since_active_[i] > config_.dead_after_tokens) workspace_.dead.push_back(static_cast<uint32_t>(i));
-  }
 }
 
 absl::StatusOr<TopkEngine::Losses> TopkEngine::Forward(const at::Tensor& batch, int64_t step) {
@@ -200,8 +174,8 @@ absl::StatusOr<TopkEngine::Losses> TopkEngine::Forward(const at::Tensor& batch, 
   const BatchView view{batch.const_data_ptr<float>(), batch.size(0), config_.d_in};
   ColumnMeans(view, width_, Data(w.piece_sums), Data(w.mean));
   Losses losses;
-  losses.total_variance = CenterRows(view, Data(w.mean), Data(decoder_bias_.value), width_, Data(w.centered),
-                                     Data(w.norms), Data(w.spread), &w.variances);
+  losses.total_variance = CenterRows(view, Data(w.mean), decoder_bias_.data(), width_, Data(w.centered), Data(w.norms),
+                                     Data(w.spread), &w.variances);
   RETURN_IF_ERROR(CheckTotalVariance(step, losses.total_variance));
   if (has_auxiliary()) {
     const double full = static_cast<double>(config_.auxiliary_width());
@@ -209,7 +183,7 @@ absl::StatusOr<TopkEngine::Losses> TopkEngine::Forward(const at::Tensor& batch, 
     w.auxiliary_entries.Resize(view.count, auxiliary_k());
     if (!w.auxiliary_gradient.defined()) w.auxiliary_gradient = at::empty({w.rows, width_});
   }
-  const at::Tensor encoder = encoder_weight_.value.t();
+  const at::Tensor encoder = encoder_weight_.padded().t();
   for (int64_t first = 0; first < view.count; first += kRowsInBlock) {
     const int64_t rows = std::min(kRowsInBlock, view.count - first);
     at::Tensor pre = w.pre.narrow(0, 0, rows);
@@ -229,8 +203,8 @@ void TopkEngine::ForwardBlock(int64_t first_row, int64_t rows, Losses* losses) {
   pass.k = config_.k;
   pass.width = width_;
   pass.pre = Data(w.pre);
-  pass.encoder_bias = Data(encoder_bias_.value);
-  pass.decoder = Data(decoder_weight_.value);
+  pass.encoder_bias = encoder_bias_.data();
+  pass.decoder = decoder_weight_.data();
   pass.centered = Data(w.centered);
   pass.norms = Data(w.norms);
   pass.loss_scale = static_cast<float>(2 / losses->total_variance);
@@ -249,8 +223,8 @@ void TopkEngine::AuxiliaryBlock(int64_t first_row, int64_t rows, Losses* losses)
   pass.k = auxiliary_k();
   pass.width = width_;
   pass.pre = Data(w.pre);
-  pass.encoder_bias = Data(encoder_bias_.value);
-  pass.decoder = Data(decoder_weight_.value);
+  pass.encoder_bias = encoder_bias_.data();
+  pass.decoder = decoder_weight_.data();
   pass.dead = &w.dead;
   pass.output_gradient = Data(w.output_gradient);
   pass.error_scale = static_cast<float>(-losses->total_variance / 2);
@@ -269,62 +243,49 @@ void TopkEngine::FindGradients(int64_t rows) {
   for (int64_t p = 0; p < PieceCount(rows, kRowsInPiece); ++p) {
     AddScaled(Data(w.piece_sums) + p * width_, 1.0f, width_, decoder_bias);
   }
-  BiasGradients(w.by_latent, Data(encoder_weight_.value), latents(), width_, Data(w.piece_sums),
-                Data(w.encoder_bias_gradient), decoder_bias);
+  w.encoder_bias_gradient.zero_();
+  AddBiasGradients(w.by_latent, latents(), Data(w.encoder_bias_gradient));
+  SubtractThroughEncoder(Data(w.encoder_bias_gradient), encoder_weight_.data(), latents(), width_, Data(w.piece_sums),
+                         decoder_bias);
 }
 
 absl::Status TopkEngine::CheckFinite(const Losses& losses, int64_t step) const {
   const Workspace& w = workspace_;
-  const auto finite = [](const at::Tensor& tensor) {
-    const float* values = tensor.const_data_ptr<float>();
-    return std::all_of(values, values + tensor.numel(), [](float value) { return std::isfinite(value); });
-  };
   if (!std::isfinite(losses.fvu())) return NotFinite(step, "loss (FVU)");
   if (!std::isfinite(losses.auxiliary_loss())) return NotFinite(step, "auxiliary loss");
   if (!(losses.forward.encoder_bound < kLargestGradient)) return NotFinite(step, "gradient of encoder_weight");
   if (!(losses.forward.decoder_bound + losses.auxiliary.decoder_bound < kLargestGradient)) {
     return NotFinite(step, "gradient of decoder_weight");
   }
-  if (!finite(w.encoder_bias_gradient)) return NotFinite(step, "gradient of encoder_bias");
-  if (!finite(w.decoder_bias_gradient)) return NotFinite(step, "gradient of decoder_bias");
+  if (!AllFinite(w.encoder_bias_gradient)) return NotFinite(step, "gradient of encoder_bias");
+  if (!AllFinite(w.decoder_bias_gradient)) return NotFinite(step, "gradient of decoder_bias");
   return absl::OkStatus();
 }
 
-void TopkEngine::Update(const OptimizerUpdate& optimizer) {
+void TopkEngine::Update(const OptimizerUpdate& update) {
   Workspace& w = workspace_;
-  LatentUpdate update;
-  update.latents = latents();
-  update.width = width_;
-  update.adam = optimizer.adam;
-  update.entries = &w.by_latent;
-  update.centered = Data(w.centered);
-  update.output_gradient = Data(w.output_gradient);
-  update.auxiliary = has_auxiliary() ? &w.auxiliary_by_latent : nullptr;
-  update.auxiliary_gradient = has_auxiliary() ? Data(w.auxiliary_gradient) : nullptr;
-  update.encoder = encoder_weight_.state();
-  update.decoder = decoder_weight_.state();
-  update.scratch = Data(w.thread_rows);
-  UpdateLatents(update);
-
-  const AdamState encoder_bias = encoder_bias_.state();
-  AdamRow(update.adam, Data(w.encoder_bias_gradient), latents(), encoder_bias.parameter, encoder_bias.moment1,
-          encoder_bias.moment2);
-  const AdamState decoder_bias = decoder_bias_.state();
-  AdamRow(update.adam, Data(w.decoder_bias_gradient), width_, decoder_bias.parameter, decoder_bias.moment1,
-          decoder_bias.moment2);
-  CountRows();
+  LatentMatrix encoder;
+  encoder.width = width_;
+  encoder.parameter = encoder_weight_.rows();
+  encoder.gradient.sparse = {{&w.by_latent, &w.by_latent.gradients, Data(w.centered)}};
+  LatentMatrix decoder;
+  decoder.width = width_;
+  decoder.parameter = decoder_weight_.rows();
+  decoder.gradient.sparse = {{&w.by_latent, &w.by_latent.values, Data(w.output_gradient)}};
+  if (has_auxiliary()) {
+    const LatentEntries& auxiliary = w.auxiliary_by_latent;
+    decoder.gradient.sparse.push_back({&auxiliary, &auxiliary.values, Data(w.auxiliary_gradient)});
+  }
+  decoder.unit_rows = true;
+  UpdateLatents(update, {0, latents()}, {encoder, decoder}, Data(w.thread_rows));
+  encoder_bias_.Update(update, w.encoder_bias_gradient);
+  decoder_bias_.Update(update, w.decoder_bias_gradient);
+  firing_.BeginBatch();
+  firing_.MarkFired(w.entries, /*zeros=*/true);
+  firing_.EndBatch(rows_);
 }
 
-void TopkEngine::CountRows() {
-  for (int64_t& count : rows_since_active_) count += rows_;
-  const std::vector<uint32_t>& kept = workspace_.entries.latents;
-  for (int64_t e = 0; e < rows_ * config_.k; ++e) rows_since_active_[kept[static_cast<size_t>(e)]] = 0;
-}
-
-int64_t TopkEngine::DeadLatents() const {
-  return std::count_if(rows_since_active_.begin(), rows_since_active_.end(),
-                       [this](int64_t count) { return count > config_.dead_after_tokens; });
-}
+int64_t TopkEngine::DeadLatents() const { return firing_.DeadLatents(); }
 
 }  // namespace
 

@@ -3,6 +3,9 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "sae/arch/kernels/parallel.h"
 #include "sae/arch/kernels/rows.h"
@@ -24,73 +27,77 @@ class FlushDenormals {
   const unsigned saved_;
 };
 
-// The batch rows that latent i is active in, weighted by `weights`.
-WeightedRows RowsOf(const LatentEntries& entries, const std::vector<float>& weights, int64_t i) {
-  const uint32_t begin = entries.starts[static_cast<size_t>(i)];
-  const uint32_t end = entries.starts[static_cast<size_t>(i) + 1];
-  return {entries.rows.data() + begin, weights.data() + begin, end - begin};
+// gradient -= <gradient, unit> unit, with unit = row / (|row| + epsilon).
+void RemoveComponentAlong(const float* row, int64_t width, float* gradient) {
+  const float norm = std::sqrt(Dot(row, row, width)) + std::numeric_limits<float>::epsilon();
+  AddScaled(row, -Dot(gradient, row, width) / (norm * norm), width, gradient);
 }
 
-// Has row i of a parameter and of its moments brought near while something else is computed.
-void Prefetch(const AdamState& state, int64_t i, int64_t width) {
-  constexpr int64_t kFloatsInLine = 16;
-  const int64_t begin = i * width;
-  for (int64_t at = begin; at < begin + width; at += kFloatsInLine) {
-    __builtin_prefetch(state.parameter + at, /*rw=*/1);
-    __builtin_prefetch(state.moment1 + at, /*rw=*/1);
-    __builtin_prefetch(state.moment2 + at, /*rw=*/1);
-  }
+void FormGradientRow(const LatentMatrix& matrix, int64_t i, float* gradient) {
+  GradientRow(matrix.gradient, i, matrix.width, gradient);
+  if (matrix.unit_rows) RemoveComponentAlong(matrix.parameter.value + i * matrix.width, matrix.width, gradient);
 }
 
-void UpdateEncoder(const LatentUpdate& update, int64_t i, float* gradient) {
-  Prefetch(update.encoder, i, update.width);
-  SumRows(RowsOf(*update.entries, update.entries->gradients, i), update.centered, update.width, gradient);
-  const int64_t at = i * update.width;
-  AdamRow(update.adam, gradient, update.width, update.encoder.parameter + at, update.encoder.moment1 + at,
-          update.encoder.moment2 + at);
-}
-
-void UpdateDecoder(const LatentUpdate& update, int64_t i, float* gradient) {
-  Prefetch(update.decoder, i, update.width);
-  SumRows(RowsOf(*update.entries, update.entries->values, i), update.output_gradient, update.width, gradient);
-  if (update.auxiliary != nullptr) {
-    AddRows(RowsOf(*update.auxiliary, update.auxiliary->values, i), update.auxiliary_gradient, update.width, gradient);
-  }
-  const int64_t at = i * update.width;
-  float* row = update.decoder.parameter + at;
-  AddScaled(row, -Dot(gradient, row, update.width), update.width, gradient);
-  AdamRow(update.adam, gradient, update.width, row, update.decoder.moment1 + at, update.decoder.moment2 + at);
-  NormalizeRow(update.width, row);
+void UpdateLatent(const OptimizerUpdate& update, const LatentMatrix& matrix, int64_t i, float* gradient) {
+  const int64_t begin = i * matrix.width;
+  PrefetchElements(matrix.parameter, begin, matrix.width);
+  FormGradientRow(matrix, i, gradient);
+  UpdateElements(update, begin, matrix.width, gradient, matrix.parameter);
+  float* row = matrix.parameter.value + begin;
+  if (matrix.unit_rows) NormalizeRow(matrix.width, row);
+  if (matrix.norms != nullptr) matrix.norms[i] = std::sqrt(Dot(row, row, matrix.width));
 }
 
 }  // namespace
 
-void BiasGradients(const LatentEntries& entries, const float* encoder, int64_t latents, int64_t width, float* partial,
-                   float* bias_gradient, float* input_gradient) {
+void UpdateLatents(const OptimizerUpdate& update, LatentRange range, absl::Span<const LatentMatrix> matrices,
+                   float* scratch) {
+  int64_t widest = 0;
+  for (const LatentMatrix& matrix : matrices) widest = std::max(widest, matrix.width);
+  ForEachPiece(range.end - range.begin, kLatentsInPiece, [&](int64_t begin, int64_t end, int thread) {
+    const FlushDenormals flush;
+    for (int64_t i = range.begin + begin; i < range.begin + end; ++i) {
+      for (const LatentMatrix& matrix : matrices) UpdateLatent(update, matrix, i, scratch + thread * widest);
+    }
+  });
+}
+
+double StoreGradient(LatentRange range, const LatentMatrix& matrix, float* stored, std::vector<double>* piece_sums) {
+  const int64_t count = range.end - range.begin;
+  piece_sums->resize(std::max(piece_sums->size(), static_cast<size_t>(PieceCount(count, kLatentsInPiece))));
+  ForEachPiece(count, kLatentsInPiece, [&](int64_t begin, int64_t end, int) {
+    double squares = 0;
+    for (int64_t i = range.begin + begin; i < range.begin + end; ++i) {
+      float* row = stored + i * matrix.width;
+      FormGradientRow(matrix, i, row);
+      squares += Dot(row, row, matrix.width);
+    }
+    (*piece_sums)[static_cast<size_t>(begin / kLatentsInPiece)] = squares;
+  });
+  return std::accumulate(piece_sums->begin(), piece_sums->begin() + PieceCount(count, kLatentsInPiece), 0.0);
+}
+
+void AddBiasGradients(const LatentEntries& entries, int64_t latents, float* bias_gradient) {
+  ForEachPiece(latents, kLatentsInSumPiece, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      const WeightedRows active = RowsOf(entries, entries.gradients, i);
+      bias_gradient[i] = std::accumulate(active.weights, active.weights + active.count, bias_gradient[i]);
+    }
+  });
+}
+
+void SubtractThroughEncoder(const float* bias_gradient, const float* encoder, int64_t latents, int64_t width,
+                            float* partial, float* input_gradient) {
   ForEachPiece(latents, kLatentsInSumPiece, [&](int64_t begin, int64_t end, int) {
     float* sum = partial + begin / kLatentsInSumPiece * width;
     std::fill(sum, sum + width, 0.0f);
     for (int64_t i = begin; i < end; ++i) {
-      const WeightedRows active = RowsOf(entries, entries.gradients, i);
-      bias_gradient[i] = 0;
-      for (int64_t e = 0; e < active.count; ++e) bias_gradient[i] += active.weights[e];
-      if (active.count > 0) AddScaled(encoder + i * width, bias_gradient[i], width, sum);
+      if (bias_gradient[i] != 0) AddScaled(encoder + i * width, bias_gradient[i], width, sum);
     }
   });
   for (int64_t p = 0; p < PieceCount(latents, kLatentsInSumPiece); ++p) {
     AddScaled(partial + p * width, -1.0f, width, input_gradient);
   }
-}
-
-void UpdateLatents(const LatentUpdate& update) {
-  ForEachPiece(update.latents, kLatentsInPiece, [&](int64_t begin, int64_t end, int thread) {
-    const FlushDenormals flush;
-    float* gradient = update.scratch + thread * update.width;
-    for (int64_t i = begin; i < end; ++i) {
-      UpdateEncoder(update, i, gradient);
-      UpdateDecoder(update, i, gradient);
-    }
-  });
 }
 
 }  // namespace seedbed

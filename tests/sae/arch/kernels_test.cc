@@ -194,19 +194,19 @@ class Update : public testing::Test {
     at::set_num_threads(threads);
     State state = Clone();
     const at::Tensor scratch = at::empty({threads, kWidth});
-    LatentUpdate update;
-    update.latents = kLatents;
-    update.width = kWidth;
+    LatentMatrix encoder;
+    encoder.width = kWidth;
+    encoder.parameter = {Data(state.encoder), Data(state.encoder_moment1), Data(state.encoder_moment2)};
+    encoder.gradient.sparse = {{&entries_, &entries_.gradients, Data(centered_)}};
+    LatentMatrix decoder;
+    decoder.width = kWidth;
+    decoder.parameter = {Data(state.decoder), Data(state.decoder_moment1), Data(state.decoder_moment2)};
+    decoder.gradient.sparse = {{&entries_, &entries_.values, Data(gradient_)}};
+    if (auxiliary) decoder.gradient.sparse.push_back({&entries_, &entries_.values, Data(gradient_)});
+    decoder.unit_rows = true;
+    OptimizerUpdate update;
     update.adam = AdamUpdateAt(OptimizerOptions(), 3, 0.01);
-    update.entries = &entries_;
-    update.centered = Data(centered_);
-    update.output_gradient = Data(gradient_);
-    update.auxiliary = auxiliary ? &entries_ : nullptr;
-    update.auxiliary_gradient = auxiliary ? Data(gradient_) : nullptr;
-    update.encoder = {Data(state.encoder), Data(state.encoder_moment1), Data(state.encoder_moment2)};
-    update.decoder = {Data(state.decoder), Data(state.decoder_moment1), Data(state.decoder_moment2)};
-    update.scratch = Data(scratch);
-    UpdateLatents(update);
+    UpdateLatents(update, {0, kLatents}, {encoder, decoder}, Data(scratch));
     return state;
   }
 
@@ -274,7 +274,9 @@ TEST_F(Update, MomentumThatHasFadedAwayIsZero) {
 TEST_F(Update, BiasGradientsAreSumsAndReachTheInput) {
   at::Tensor partial = at::empty({1, kWidth}), bias = at::empty({kLatents}), input = at::randn({kWidth});
   const at::Tensor before = input.clone();
-  BiasGradients(entries_, Data(start_.encoder), kLatents, kWidth, Data(partial), Data(bias), Data(input));
+  bias.zero_();
+  AddBiasGradients(entries_, kLatents, Data(bias));
+  SubtractThroughEncoder(Data(bias), Data(start_.encoder), kLatents, kWidth, Data(partial), Data(input));
   at::Tensor expected = at::zeros({kLatents});
   for (int64_t i = 0; i < kLatents; ++i) {
     for (uint32_t e = entries_.starts[i]; e < entries_.starts[i + 1]; ++e) expected[i] += entries_.gradients[e];

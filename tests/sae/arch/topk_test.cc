@@ -31,8 +31,8 @@ class Topk : public testing::TestWithParam<Implementation> {
   static std::unique_ptr<TrainableSae> Make(const SaeConfig& config) { return Make(config, Initial(config)); }
 
   // Expects an error with these words, and the SAE to be as it was.
-  static void ExpectRekernels(TrainableSae* sae, const at::Tensor& batch, absl::StatusCode code,
-                              const std::string& named) {
+  static void ExpectRefused(TrainableSae* sae, const at::Tensor& batch, absl::StatusCode code,
+                            const std::string& named) {
     const Dictionary before = sae->ExportDictionary();
     const int64_t steps = sae->steps();
     const auto metrics = sae->Step(batch);
@@ -50,7 +50,7 @@ INSTANTIATE_TEST_SUITE_P(Implementations, Topk, testing::Values(Implementation::
 
 TEST_P(Topk, ABatchThatIsNotFiniteIsAbortedAndChangesNothing) {
   const SaeConfig config = SmallConfig();
-  // Rekernels as its first batch and as its fourth.
+  // Refused as its first batch and as its fourth.
   for (const int good_steps : {0, 3}) {
     const auto sae = Make(config);
     for (int t = 0; t < good_steps; ++t) ASSERT_TRUE(sae->Step(MakeBatch(64, config.d_in, t)).ok());
@@ -58,13 +58,13 @@ TEST_P(Topk, ABatchThatIsNotFiniteIsAbortedAndChangesNothing) {
     for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), 1e30f}) {
       at::Tensor batch = MakeBatch(64, config.d_in, 9);
       batch[17][3] = bad;
-      ExpectRekernels(sae.get(), batch, absl::StatusCode::kAborted, step);
+      ExpectRefused(sae.get(), batch, absl::StatusCode::kAborted, step);
     }
     EXPECT_TRUE(sae->Step(MakeBatch(64, config.d_in, 9)).ok());
   }
 }
 
-TEST_P(Topk, ARekernelsBatchLeavesNoTraceInWhatFollows) {
+TEST_P(Topk, ARefusedBatchLeavesNoTraceInWhatFollows) {
   const SaeConfig config = SmallConfig();
   const auto once = Make(config);
   const auto disturbed = Make(config);
@@ -80,7 +80,7 @@ TEST_P(Topk, ARekernelsBatchLeavesNoTraceInWhatFollows) {
 TEST_P(Topk, ABatchWithoutVarianceIsAbortedNamingIt) {
   const auto sae = Make(SmallConfig());
   const at::Tensor constant = at::full({64, 20}, 0.7f);
-  ExpectRekernels(sae.get(), constant, absl::StatusCode::kAborted, "total variance 0");
+  ExpectRefused(sae.get(), constant, absl::StatusCode::kAborted, "total variance 0");
 }
 
 TEST_P(Topk, AGradientThatOverflowsIsAbortedNamingItsTensor) {
@@ -88,18 +88,18 @@ TEST_P(Topk, AGradientThatOverflowsIsAbortedNamingItsTensor) {
   SaeTensors initial = Initial(config);
   initial.encoder_weight *= 1e30;  // Activations and errors fit into a float32, their products do not.
   const auto sae = Make(config, initial);
-  ExpectRekernels(sae.get(), MakeBatch(64, config.d_in, 1), absl::StatusCode::kAborted, "step 1: the ");
+  ExpectRefused(sae.get(), MakeBatch(64, config.d_in, 1), absl::StatusCode::kAborted, "step 1: the ");
 }
 
-TEST_P(Topk, ABatchOfAnotherKindIsRekernels) {
+TEST_P(Topk, ABatchOfAnotherKindIsRefused) {
   const SaeConfig config = SmallConfig();
   const auto sae = Make(config);
   const at::Tensor good = MakeBatch(64, config.d_in, 1);
-  ExpectRekernels(sae.get(), MakeBatch(64, 21, 1), absl::StatusCode::kInvalidArgument, "[64, 21]");
-  ExpectRekernels(sae.get(), good.narrow(0, 0, 0), absl::StatusCode::kInvalidArgument, "[0, 20]");
-  ExpectRekernels(sae.get(), good[0], absl::StatusCode::kInvalidArgument, "[20]");
-  ExpectRekernels(sae.get(), good.to(at::kDouble), absl::StatusCode::kInvalidArgument, "Double");
-  ExpectRekernels(sae.get(), MakeBatch(20, 64, 1).t(), absl::StatusCode::kInvalidArgument, "not contiguous");
+  ExpectRefused(sae.get(), MakeBatch(64, 21, 1), absl::StatusCode::kInvalidArgument, "[64, 21]");
+  ExpectRefused(sae.get(), good.narrow(0, 0, 0), absl::StatusCode::kInvalidArgument, "[0, 20]");
+  ExpectRefused(sae.get(), good[0], absl::StatusCode::kInvalidArgument, "[20]");
+  ExpectRefused(sae.get(), good.to(at::kDouble), absl::StatusCode::kInvalidArgument, "Double");
+  ExpectRefused(sae.get(), MakeBatch(20, 64, 1).t(), absl::StatusCode::kInvalidArgument, "not contiguous");
 }
 
 TEST_P(Topk, LearnsAndReportsWhatItDid) {
@@ -135,7 +135,7 @@ TEST_P(Topk, TheWarmUpsFirstStepLeavesTheWeightsAndSetsTheDecoderBias) {
   EXPECT_LE(RelativeDifference(after.decoder_bias, batch.mean(0)), 1e-6);
 }
 
-// Ldefinitionts 0 to 2 read nothing but a bias, so that what fires is known.
+// Latents 0 to 2 read nothing but a bias, so that what fires is known.
 SaeTensors Staged(const SaeConfig& config) {
   SaeTensors tensors = Initial(config);
   tensors.encoder_weight.zero_();
@@ -144,7 +144,7 @@ SaeTensors Staged(const SaeConfig& config) {
   return tensors;
 }
 
-TEST_P(Topk, ALdefinitiontIsDeadOnceMoreThanTheAllowedRowsPassedWithoutIt) {
+TEST_P(Topk, ALatentIsDeadOnceMoreThanTheAllowedRowsPassedWithoutIt) {
   SaeConfig config = SmallConfig();
   config.k = 1;
   config.latents = 4;
@@ -157,7 +157,7 @@ TEST_P(Topk, ALdefinitiontIsDeadOnceMoreThanTheAllowedRowsPassedWithoutIt) {
   }
 }
 
-TEST_P(Topk, ALdefinitiontKeptWithActivationZeroHasFiredAndIsNotActive) {
+TEST_P(Topk, ALatentKeptWithActivationZeroHasFiredAndIsNotActive) {
   SaeConfig config = SmallConfig();
   config.k = 3;
   config.latents = 4;
@@ -174,7 +174,7 @@ TEST_P(Topk, ALdefinitiontKeptWithActivationZeroHasFiredAndIsNotActive) {
   EXPECT_EQ(metrics->dead_fraction, 0.25);
 }
 
-TEST_P(Topk, TheAuxiliaryLossTeachesDeadLdefinitiontsDecoderRowsAlone) {
+TEST_P(Topk, TheAuxiliaryLossTeachesDeadLatentsDecoderRowsAlone) {
   SaeConfig config = SmallConfig();
   config.k = 1;
   config.latents = 4;
@@ -193,7 +193,7 @@ TEST_P(Topk, TheAuxiliaryLossTeachesDeadLdefinitiontsDecoderRowsAlone) {
   EXPECT_EQ(after.encoder_bias[3].item<float>(), before.encoder_bias[3].item<float>());
 }
 
-TEST_P(Topk, KEqualToTheLdefinitiontsKeepsAllThatArePositive) {
+TEST_P(Topk, KEqualToTheLatentsKeepsAllThatArePositive) {
   SaeConfig config = SmallConfig();
   config.k = config.latents;
   const auto sae = Make(config);
@@ -230,7 +230,7 @@ TEST_P(Topk, ASeedGivesTheSameBytesAndAnotherSeedOthers) {
 }
 
 // Duplicate rows of the batch and duplicate latents make every selection a tie.
-TEST_P(Topk, TiesAreDecidedByTheLowerLdefinitiont) {
+TEST_P(Topk, TiesAreDecidedByTheLowerLatent) {
   SaeConfig config = SmallConfig();
   config.k = 2;
   config.latents = 4;
@@ -247,7 +247,7 @@ TEST_P(Topk, TiesAreDecidedByTheLowerLdefinitiont) {
   ASSERT_TRUE(sae->Step(half.repeat({2, 1})).ok());  // The warm-up's first step had the learning rate 0.
   const at::Tensor decoder = sae->ExportDictionary().decoder_weight;
   for (int64_t i = 0; i < 4; ++i) {
-    EXPECT_EQ(RelativeDifference(decoder[i], initial.decoder_weight[i]) > 1e-4, i < 2) << "ldefinitiont " << i;
+    EXPECT_EQ(RelativeDifference(decoder[i], initial.decoder_weight[i]) > 1e-4, i < 2) << "latent " << i;
   }
 }
 
