@@ -6,6 +6,7 @@
 #include "ATen/ops/relu.h"
 #include "sae/arch/architectures.h"
 #include "sae/arch/auxiliary_loss.h"
+#include "sae/arch/cpu/topk_engine.h"
 #include "sae/arch/loss_terms.h"
 
 namespace seedbed {
@@ -31,8 +32,8 @@ SaeLoss BatchtopkLoss(const LossInput& in) {
 }  // namespace
 
 Architecture BatchtopkArchitecture() {
-  return {"batchtopk", {Convention::kDictionaryLearning, Convention::kSaeLens}, nullptr, nullptr, &BatchtopkLoss,
-          nullptr};
+  return {"batchtopk",    {Convention::kDictionaryLearning, Convention::kSaeLens}, nullptr, nullptr, &BatchtopkLoss,
+          &MakeTopkEngine};
 }
 
 }  // namespace seedbed

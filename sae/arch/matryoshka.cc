@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "sae/arch/architectures.h"
 #include "sae/arch/auxiliary_loss.h"
+#include "sae/arch/cpu/topk_engine.h"
 #include "sae/arch/loss_terms.h"
 
 namespace seedbed {
@@ -64,7 +65,7 @@ absl::Status CheckMatryoshka(const SaeConfig& config) {
 Architecture MatryoshkaArchitecture() {
   return {"matryoshka",     {Convention::kDictionaryLearning, Convention::kSaeLens},
           &CheckMatryoshka, nullptr,
-          &MatryoshkaLoss,  nullptr};
+          &MatryoshkaLoss,  &MakeTopkEngine};
 }
 
 }  // namespace seedbed

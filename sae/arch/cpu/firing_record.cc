@@ -13,10 +13,10 @@ FiringRecord::FiringRecord(const SaeConfig& config)
 void FiringRecord::BeginBatch() { std::fill(fired_.begin(), fired_.end(), uint8_t{0}); }
 
 void FiringRecord::MarkFired(const RowEntries& entries, bool zeros) {
-  for (int64_t row = 0; row < entries.rows; ++row) {
-    const int64_t first = row * entries.stride;
-    const int64_t count = zeros ? entries.stride : entries.counts[static_cast<size_t>(row)];
-    for (int64_t e = first; e < first + count; ++e) fired_[entries.latents[static_cast<size_t>(e)]] = 1;
+  for (size_t row = 0; row < static_cast<size_t>(entries.rows); ++row) {
+    const int64_t first = entries.starts[row];
+    const int64_t end = zeros ? entries.starts[row + 1] : first + entries.counts[row];
+    for (int64_t e = first; e < end; ++e) fired_[entries.latents[static_cast<size_t>(e)]] = 1;
   }
 }
 

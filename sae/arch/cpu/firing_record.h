@@ -16,7 +16,7 @@ class FiringRecord {
   explicit FiringRecord(const SaeConfig& config);
 
   // What fired in the batch of this step: nothing, then all that has an entry. With `zeros`, also what was kept with
-  // the activation 0: all `stride` places of every row count.
+  // the activation 0: all places of every row count.
   void BeginBatch();
   void MarkFired(const RowEntries& entries, bool zeros);
   void MarkFired(int64_t latent) { fired_[static_cast<size_t>(latent)] = 1; }

@@ -2,54 +2,60 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
-#include <utility>
+#include <optional>
 #include <vector>
 
 #include "ATen/ops/empty.h"
 #include "ATen/ops/mm.h"
+#include "ATen/ops/zeros.h"
+#include "absl/functional/function_ref.h"
 #include "common/status.h"
+#include "sae/arch/cpu/auxiliary_pass.h"
 #include "sae/arch/cpu/finite_checks.h"
 #include "sae/arch/cpu/firing_record.h"
 #include "sae/arch/cpu/parameter.h"
+#include "sae/arch/cpu/prepared_batch.h"
 #include "sae/arch/kernels/batch.h"
-#include "sae/arch/kernels/forward.h"
+#include "sae/arch/kernels/batch_selection.h"
+#include "sae/arch/kernels/decode.h"
 #include "sae/arch/kernels/latent_order.h"
 #include "sae/arch/kernels/parallel.h"
+#include "sae/arch/kernels/row_selection.h"
 #include "sae/arch/kernels/rows.h"
 #include "sae/arch/kernels/update.h"
 #include "sae/arch/step_checks.h"
-#include "sae/train/optimizer_update.h"
 
 namespace seedbed {
 namespace {
 
 // Rows whose pre-activations exist at once. Fixed, because the product's rounding may depend on it.
-constexpr int64_t kRowsInBlock = 512;
-static_assert(kRowsInBlock % kRowsInPiece == 0);
+constexpr int64_t kRowsInTile = 512;
+static_assert(kRowsInTile % kRowsInPiece == 0);
+
+constexpr double kMultiTopkWeight = 1.0 / 8;
 
 // What a step needs beside the parameters, for batches of up to `rows` rows.
 struct Workspace {
   int64_t rows = 0;
-  int threads = 0;
-  at::Tensor mean;             // [width]
-  at::Tensor spread;           // [width]
-  at::Tensor centered;         // [rows, width]
-  at::Tensor norms;            // [rows]
-  at::Tensor pre;              // [min(rows, kRowsInBlock), latents]
-  at::Tensor output_gradient;  // [rows, width]
-  at::Tensor piece_sums;       // [pieces of rows or of latents, width]
+  std::vector<SelectionScratch> threads;
+  at::Tensor thread_rows;      // [threads, the larger width]
+  at::Tensor pre;              // [min(rows, kRowsInTile), latents]
+  at::Tensor output_gradient;  // [groups, rows, target width]
+  at::Tensor row_sums;         // [pieces of rows, target width]
+  at::Tensor multi_gradient;   // [rows, target width], of multi_topk.
+  at::Tensor latent_sums;      // [pieces of latents, input width]
   at::Tensor encoder_bias_gradient;
   at::Tensor decoder_bias_gradient;
-  at::Tensor thread_rows;         // [threads, width]
-  at::Tensor auxiliary_gradient;  // [rows, width], once there is a dead latent.
-  std::vector<double> variances;
-  ForwardWorkspace forward;
+  at::Tensor skip_gradient;  // [d_out, input width]
+  std::vector<DecodeSums> pieces;
+  std::vector<double> squares;
   RowEntries entries;
   LatentEntries by_latent;
-  RowEntries auxiliary_entries;
-  LatentEntries auxiliary_by_latent;
-  std::vector<uint32_t> dead;
+  RowEntries multi_entries;
+  LatentEntries multi_by_latent;
+  // Gradients that are stored, once there is a reason to.
+  at::Tensor encoder_gradient;  // [latents, input width]
+  at::Tensor decoder_gradient;  // [latents, target width]
 };
 
 class TopkEngine final : public SaeEngine {
@@ -57,57 +63,95 @@ class TopkEngine final : public SaeEngine {
   TopkEngine(const SaeConfig& config, const SaeTensors& initial);
 
   SaeTensors Parameters() const override;
-  SaeTensors AveragedParameters() const override { return Parameters(); }
+  SaeTensors AveragedParameters() const override;
   void SetBiases(const at::Tensor& decoder_bias, const at::Tensor& encoder_bias) override;
   absl::StatusOr<BatchLosses> Differentiate(const at::Tensor& input, const at::Tensor& target,
                                             const StepPlan& plan) override;
-  double GradientNorm() override { return 0; }  // Of no config that this covers.
+  double GradientNorm() override;
   void Update(const OptimizerUpdate& update) override;
-  int64_t DeadLatents() const override;
+  int64_t DeadLatents() const override { return firing_.DeadLatents(); }
 
  private:
-  // Of one step. Nothing that outlives the step is changed before all of it is known to be finite.
+  // Of one step.
   struct Losses {
     double total_variance = 0;
-    double auxiliary_scale = 0;  // Of the auxiliary loss: min(D / K, 1).
-    ForwardSums forward;
-    ForwardSums auxiliary;
-    double fvu() const { return forward.squared_error / total_variance; }
-    double auxiliary_loss() const { return auxiliary_scale * auxiliary.squared_error / total_variance; }
+    double auxiliary = 0;
+    DecodeSums decode;
+    DecodeSums multi;
   };
 
   void Reserve(int64_t rows);
-  absl::StatusOr<Losses> Forward(const at::Tensor& batch, int64_t step);
-  void ForwardBlock(int64_t first_row, int64_t rows, Losses* losses);
-  void AuxiliaryBlock(int64_t first_row, int64_t rows, Losses* losses);
-  void FindGradients(int64_t rows);
+  void ForEachTile(absl::FunctionRef<void(const PreActivations&)> body);
+  void Select();
+  void SelectOfRows();
+  void SelectOfBatch();
+  void Decode(Losses* losses);
+  void DecodeMulti(Losses* losses);
+  DecodePass PassOf(RowEntries* entries);
+  void AddRowSums();
+  const float* OutputGradient(int64_t group) const;
+  void RunAuxiliary(Losses* losses);
+  bool auxiliary_teaches_encoder() const { return auxiliary_.is_active() && auxiliary_.teaches_encoder(); }
+  void FindGradients(const at::Tensor& input);
   absl::Status CheckFinite(const Losses& losses, int64_t step) const;
+  BatchLosses Report(const Losses& losses) const;
+
+  // dL/dx_hat = LossScale (x_hat - target) for each group.
+  double LossScale(double total_variance) const;
+  LatentMatrix EncoderMatrix() const;
+  LatentMatrix DecoderMatrix(int64_t group);
+  LatentRange GroupRange(int64_t group) const;
 
   int64_t latents() const { return config_.latents; }
-  int64_t auxiliary_k() const {
-    return std::min<int64_t>(config_.auxiliary_width(), static_cast<int64_t>(workspace_.dead.size()));
-  }
-  bool has_auxiliary() const { return !workspace_.dead.empty(); }
+  int64_t groups() const { return static_cast<int64_t>(group_ends_.size()); }
+  int64_t multi_k() const { return config_.multi_topk ? std::min(4 * config_.k, latents()) : 0; }
+  bool selects_of_batch() const { return config_.architecture != "topk"; }
+  bool ranks_by_norm() const { return config_.convention == Convention::kSaeLens; }
+  const float* norms() const { return ranks_by_norm() ? decoder_norms_.data() : nullptr; }
 
   const SaeConfig config_;
-  const int64_t width_;
   Parameter encoder_weight_;
   Parameter encoder_bias_;
   Parameter decoder_weight_;
   Parameter decoder_bias_;
+  std::optional<Parameter> skip_weight_;
+  std::vector<int64_t> group_ends_;   // One where all latents are one group.
+  std::vector<float> decoder_norms_;  // [n], where latents rank by them.
   FiringRecord firing_;
-  int64_t rows_ = 0;  // Of the batch that was differentiated last.
+  PreparedBatch batch_;
+  std::optional<BatchSelection> batch_selection_;
+  AuxiliaryPass auxiliary_;
   Workspace workspace_;
+  bool gradients_stored_ = false;  // Those of the batch that was differentiated last.
 };
+
+std::vector<int64_t> GroupEnds(const SaeConfig& config) {
+  if (config.architecture != "matryoshka") return {config.latents};
+  std::vector<int64_t> ends;
+  int64_t end = 0;
+  for (const int64_t size : config.group_sizes) ends.push_back(end += size);
+  return ends;
+}
 
 TopkEngine::TopkEngine(const SaeConfig& config, const SaeTensors& initial)
     : config_(config),
-      width_(PaddedWidth(config.d_in)),
       encoder_weight_(initial.encoder_weight, config.optimizer.kind),
       encoder_bias_(initial.encoder_bias, config.optimizer.kind),
       decoder_weight_(initial.decoder_weight, config.optimizer.kind),
       decoder_bias_(initial.decoder_bias, config.optimizer.kind),
-      firing_(config) {}
+      group_ends_(GroupEnds(config)),
+      firing_(config),
+      batch_(config),
+      auxiliary_(config) {
+  if (initial.skip_weight.defined()) skip_weight_.emplace(initial.skip_weight, config.optimizer.kind);
+  if (selects_of_batch()) batch_selection_.emplace(latents());
+  if (!ranks_by_norm()) return;
+  const int64_t width = decoder_weight_.width();
+  for (int64_t i = 0; i < latents(); ++i) {
+    const float* row = decoder_weight_.data() + i * width;
+    decoder_norms_.push_back(std::sqrt(Dot(row, row, width)));
+  }
+}
 
 SaeTensors TopkEngine::Parameters() const {
   SaeTensors parameters;
@@ -115,7 +159,18 @@ SaeTensors TopkEngine::Parameters() const {
   parameters.encoder_bias = encoder_bias_.value();
   parameters.decoder_weight = decoder_weight_.value();
   parameters.decoder_bias = decoder_bias_.value();
+  if (skip_weight_) parameters.skip_weight = skip_weight_->value();
   return parameters;
+}
+
+SaeTensors TopkEngine::AveragedParameters() const {
+  SaeTensors averages;
+  averages.encoder_weight = encoder_weight_.Averaged(config_.optimizer);
+  averages.encoder_bias = encoder_bias_.Averaged(config_.optimizer);
+  averages.decoder_weight = decoder_weight_.Averaged(config_.optimizer);
+  averages.decoder_bias = decoder_bias_.Averaged(config_.optimizer);
+  if (skip_weight_) averages.skip_weight = skip_weight_->Averaged(config_.optimizer);
+  return averages;
 }
 
 void TopkEngine::SetBiases(const at::Tensor& decoder_bias, const at::Tensor& encoder_bias) {
@@ -123,176 +178,282 @@ void TopkEngine::SetBiases(const at::Tensor& decoder_bias, const at::Tensor& enc
   if (encoder_bias.defined()) encoder_bias_.Set(encoder_bias);
 }
 
-absl::StatusOr<BatchLosses> TopkEngine::Differentiate(const at::Tensor& input, const at::Tensor& /*target*/,
+absl::StatusOr<BatchLosses> TopkEngine::Differentiate(const at::Tensor& input, const at::Tensor& target,
                                                       const StepPlan& plan) {
-  rows_ = input.size(0);
-  Reserve(rows_);
-  workspace_.dead.clear();
-  if (config_.auxiliary_alpha > 0) firing_.FindDead(rows_, &workspace_.dead);
-  ASSIGN_OR_RETURN(const Losses losses, Forward(input, plan.step));
-  FindGradients(rows_);
+  gradients_stored_ = false;
+  Reserve(input.size(0));
+  Losses losses;
+  losses.total_variance =
+      batch_.Prepare(input, target, decoder_bias_.data(), skip_weight_ ? skip_weight_->value() : at::Tensor());
+  RETURN_IF_ERROR(CheckTotalVariance(plan.step, losses.total_variance));
+  Select();
+  Decode(&losses);
+  if (config_.multi_topk) DecodeMulti(&losses);
+  RunAuxiliary(&losses);
+  FindGradients(input);
   RETURN_IF_ERROR(CheckFinite(losses, plan.step));
-  BatchLosses out;
-  out.loss = losses.fvu() + config_.auxiliary_alpha * losses.auxiliary_loss();
-  out.total_variance = losses.total_variance;
-  out.squared_error = losses.forward.squared_error;
-  out.auxiliary = losses.auxiliary_loss();
-  out.active = losses.forward.active;
-  return out;
+  return Report(losses);
 }
 
 void TopkEngine::Reserve(int64_t rows) {
   Workspace& w = workspace_;
-  if (w.threads < LoopThreads()) {
-    w.threads = LoopThreads();
-    w.thread_rows = at::empty({w.threads, width_});
-    const int64_t most_k = std::max(config_.k, std::min(latents(), config_.auxiliary_width()));
-    while (w.forward.threads.size() < static_cast<size_t>(w.threads)) {
-      w.forward.threads.emplace_back(latents(), most_k);
-    }
+  const int64_t input_width = encoder_weight_.width();
+  const int64_t target_width = decoder_weight_.width();
+  if (static_cast<int>(w.threads.size()) < LoopThreads()) {
+    w.thread_rows = at::empty({LoopThreads(), std::max(input_width, target_width)});
+    const int64_t most_k = std::max({config_.k, multi_k(), std::min(latents(), config_.auxiliary_width())});
+    while (static_cast<int>(w.threads.size()) < LoopThreads()) w.threads.emplace_back(latents(), most_k);
   }
-  w.entries.Resize(rows, config_.k);
   if (rows <= w.rows) return;
   w.rows = rows;
   const int64_t pieces = PieceCount(rows, kRowsInPiece);
-  w.mean = at::empty({width_});
-  w.spread = at::empty({width_});
-  w.centered = at::empty({rows, width_});
-  w.norms = at::empty({rows});
-  w.pre = at::empty({std::min(rows, kRowsInBlock), latents()});
-  w.output_gradient = at::empty({rows, width_});
-  w.piece_sums = at::empty({std::max(pieces, PieceCount(latents(), kLatentsInSumPiece)), width_});
+  w.pre = at::empty({std::min(rows, kRowsInTile), latents()});
+  w.output_gradient = at::empty({groups(), rows, target_width});
+  w.row_sums = at::empty({pieces, target_width});
+  if (config_.multi_topk) w.multi_gradient = at::empty({rows, target_width});
+  w.latent_sums = at::empty({PieceCount(latents(), kLatentsInSumPiece), input_width});
   w.encoder_bias_gradient = at::empty({encoder_bias_.width()});
-  w.decoder_bias_gradient = at::empty({width_});
-  w.auxiliary_gradient.reset();
-  w.variances.resize(static_cast<size_t>(pieces));
-  w.forward.pieces.resize(static_cast<size_t>(pieces));
+  w.decoder_bias_gradient = at::empty({target_width});
+  if (skip_weight_) w.skip_gradient = at::zeros({config_.target_width(), input_width});
+  w.pieces.resize(static_cast<size_t>(pieces));
 }
 
-absl::StatusOr<TopkEngine::Losses> TopkEngine::Forward(const at::Tensor& batch, int64_t step) {
-  Workspace& w = workspace_;
-  const BatchView view{batch.const_data_ptr<float>(), batch.size(0), config_.d_in};
-  ColumnMeans(view, width_, Data(w.piece_sums), Data(w.mean));
-  Losses losses;
-  losses.total_variance = CenterRows(view, Data(w.mean), decoder_bias_.data(), width_, Data(w.centered), Data(w.norms),
-                                     Data(w.spread), &w.variances);
-  RETURN_IF_ERROR(CheckTotalVariance(step, losses.total_variance));
-  if (has_auxiliary()) {
-    const double full = static_cast<double>(config_.auxiliary_width());
-    losses.auxiliary_scale = std::min(static_cast<double>(w.dead.size()) / full, 1.0);
-    w.auxiliary_entries.Resize(view.count, auxiliary_k());
-    if (!w.auxiliary_gradient.defined()) w.auxiliary_gradient = at::empty({w.rows, width_});
-  }
+void TopkEngine::ForEachTile(absl::FunctionRef<void(const PreActivations&)> body) {
   const at::Tensor encoder = encoder_weight_.padded().t();
-  for (int64_t first = 0; first < view.count; first += kRowsInBlock) {
-    const int64_t rows = std::min(kRowsInBlock, view.count - first);
-    at::Tensor pre = w.pre.narrow(0, 0, rows);
-    at::mm_out(pre, w.centered.narrow(0, first, rows), encoder);
-    ForwardBlock(first, rows, &losses);
-    if (has_auxiliary()) AuxiliaryBlock(first, rows, &losses);
+  for (int64_t first = 0; first < batch_.rows(); first += kRowsInTile) {
+    const int64_t rows = std::min(kRowsInTile, batch_.rows() - first);
+    at::Tensor pre = workspace_.pre.narrow(0, 0, rows);
+    at::mm_out(pre, batch_.encoder_input().narrow(0, first, rows), encoder);
+    body({first, rows, latents(), Data(pre), encoder_bias_.data()});
   }
-  return losses;
 }
 
-void TopkEngine::ForwardBlock(int64_t first_row, int64_t rows, Losses* losses) {
+void TopkEngine::Select() {
+  firing_.BeginBatch();
+  if (!auxiliary_.follows_selection()) auxiliary_.Begin(firing_, batch_.rows());
+  if (selects_of_batch()) {
+    SelectOfBatch();
+  } else {
+    SelectOfRows();
+  }
+  // SAELens counts what is above 0, the others what is kept.
+  const bool counts_zeros = !selects_of_batch() && !ranks_by_norm();
+  firing_.MarkFired(workspace_.entries, counts_zeros);
+}
+
+void TopkEngine::SelectOfRows() {
   Workspace& w = workspace_;
-  ForwardPass pass;
-  pass.first_row = first_row;
-  pass.rows = rows;
-  pass.latents = latents();
-  pass.k = config_.k;
-  pass.width = width_;
-  pass.pre = Data(w.pre);
-  pass.encoder_bias = encoder_bias_.data();
-  pass.decoder = decoder_weight_.data();
-  pass.centered = Data(w.centered);
-  pass.norms = Data(w.norms);
-  pass.loss_scale = static_cast<float>(2 / losses->total_variance);
-  pass.entries = &w.entries;
-  pass.output_gradient = Data(w.output_gradient);
-  pass.column_sums = Data(w.piece_sums);
-  losses->forward += RunForward(pass, &w.forward);
+  w.entries.Resize(batch_.rows(), config_.k);
+  if (config_.multi_topk) w.multi_entries.Resize(batch_.rows(), multi_k());
+  ForEachTile([&](const PreActivations& pre) {
+    SelectLargest(pre, config_.k, norms(), &w.threads, &w.entries);
+    if (config_.multi_topk) SelectLargest(pre, multi_k(), norms(), &w.threads, &w.multi_entries);
+    if (auxiliary_.selects_in_tiles()) auxiliary_.Select(pre, norms(), &w.threads);
+  });
 }
 
-void TopkEngine::AuxiliaryBlock(int64_t first_row, int64_t rows, Losses* losses) {
+void TopkEngine::SelectOfBatch() {
   Workspace& w = workspace_;
-  AuxiliaryPass pass;
-  pass.first_row = first_row;
-  pass.rows = rows;
-  pass.latents = latents();
-  pass.k = auxiliary_k();
-  pass.width = width_;
-  pass.pre = Data(w.pre);
-  pass.encoder_bias = encoder_bias_.data();
-  pass.decoder = decoder_weight_.data();
-  pass.dead = &w.dead;
-  pass.output_gradient = Data(w.output_gradient);
-  pass.error_scale = static_cast<float>(-losses->total_variance / 2);
-  pass.loss_scale = static_cast<float>(config_.auxiliary_alpha * losses->auxiliary_scale * 2 / losses->total_variance);
-  pass.entries = &w.auxiliary_entries;
-  pass.gradient = Data(w.auxiliary_gradient);
-  losses->auxiliary += RunAuxiliary(pass, &w.forward);
+  do {
+    batch_selection_->Begin(batch_.rows(), config_.k * batch_.rows(), norms());
+    ForEachTile([&](const PreActivations& pre) {
+      batch_selection_->Add(pre);
+      if (auxiliary_.selects_in_tiles()) auxiliary_.Select(pre, norms(), &w.threads);
+    });
+  } while (!batch_selection_->Finish(&w.entries));
 }
 
-void TopkEngine::FindGradients(int64_t rows) {
+double TopkEngine::LossScale(double total_variance) const {
+  if (config_.convention == Convention::kSparsify) return 2 / total_variance;
+  const auto count = static_cast<double>(groups());
+  const double weight = config_.convention == Convention::kDictionaryLearning ? 1 / (count * count) : 1;
+  return 2 * weight / static_cast<double>(batch_.rows());
+}
+
+void TopkEngine::Decode(Losses* losses) {
+  Workspace& w = workspace_;
+  DecodePass pass = PassOf(&w.entries);
+  pass.group_ends = group_ends_;
+  pass.target = batch_.residual();
+  pass.loss_scale = static_cast<float>(LossScale(losses->total_variance));
+  pass.input_norms = batch_.input_norms();
+  pass.gradient = Data(w.output_gradient);
+  losses->decode = RunDecode(pass, &w.pieces);
+  w.decoder_bias_gradient.zero_();
+  AddRowSums();
+}
+
+// W_dec and b_dec alone learn from the 4 k largest, and W_skip is no part of what they reconstruct.
+void TopkEngine::DecodeMulti(Losses* losses) {
+  Workspace& w = workspace_;
+  DecodePass pass = PassOf(&w.multi_entries);
+  pass.group_ends = group_ends_;
+  pass.target = batch_.centered_target();
+  pass.loss_scale = static_cast<float>(kMultiTopkWeight * 2 / losses->total_variance);
+  pass.input_norms = nullptr;
+  pass.gradient = Data(w.multi_gradient);
+  losses->multi = RunDecode(pass, &w.pieces);
+  AddRowSums();
+  OrderByLatent(w.multi_entries, latents(), &w.multi_by_latent);
+}
+
+DecodePass TopkEngine::PassOf(RowEntries* entries) {
+  DecodePass pass;
+  pass.width = decoder_weight_.width();
+  pass.decoder = decoder_weight_.data();
+  pass.target_scale = 1;
+  pass.entries = entries;
+  pass.column_sums = Data(workspace_.row_sums);
+  return pass;
+}
+
+// To the gradient by b_dec.
+void TopkEngine::AddRowSums() {
+  const int64_t width = decoder_weight_.width();
+  for (int64_t p = 0; p < PieceCount(batch_.rows(), kRowsInPiece); ++p) {
+    AddScaled(Data(workspace_.row_sums) + p * width, 1.0f, width, Data(workspace_.decoder_bias_gradient));
+  }
+}
+
+const float* TopkEngine::OutputGradient(int64_t group) const {
+  return Data(workspace_.output_gradient) + group * batch_.rows() * decoder_weight_.width();
+}
+
+void TopkEngine::RunAuxiliary(Losses* losses) {
+  Workspace& w = workspace_;
+  if (auxiliary_.follows_selection()) {
+    auxiliary_.Begin(firing_, batch_.rows());
+    if (auxiliary_.is_active()) {
+      if (!w.encoder_gradient.defined()) w.encoder_gradient = at::empty({latents(), encoder_weight_.width()});
+      auxiliary_.SelectFromProduct(batch_.encoder_input(), encoder_weight_.padded(), encoder_bias_.data(),
+                                   /*gathered=*/w.encoder_gradient, w.pre, kRowsInTile, &w.threads);
+    }
+  }
+  if (!auxiliary_.is_active()) return;
+  const ReconstructionError error = {OutputGradient(groups() - 1),
+                                     static_cast<float>(LossScale(losses->total_variance)), losses->total_variance};
+  losses->auxiliary =
+      auxiliary_.Run(error, decoder_weight_.data(), decoder_weight_.width(), batch_.input_norms(), &w.pieces);
+}
+
+void TopkEngine::FindGradients(const at::Tensor& input) {
   Workspace& w = workspace_;
   OrderByLatent(w.entries, latents(), &w.by_latent);
-  if (has_auxiliary()) OrderByLatent(w.auxiliary_entries, latents(), &w.auxiliary_by_latent);
-  float* decoder_bias = Data(w.decoder_bias_gradient);
-  std::fill(decoder_bias, decoder_bias + width_, 0.0f);
-  for (int64_t p = 0; p < PieceCount(rows, kRowsInPiece); ++p) {
-    AddScaled(Data(w.piece_sums) + p * width_, 1.0f, width_, decoder_bias);
-  }
   w.encoder_bias_gradient.zero_();
-  AddBiasGradients(w.by_latent, latents(), Data(w.encoder_bias_gradient));
-  SubtractThroughEncoder(Data(w.encoder_bias_gradient), encoder_weight_.data(), latents(), width_, Data(w.piece_sums),
-                         decoder_bias);
+  float* encoder_bias = Data(w.encoder_bias_gradient);
+  AddBiasGradients(w.by_latent, latents(), encoder_bias);
+  if (auxiliary_teaches_encoder()) AddBiasGradients(auxiliary_.by_latent(), latents(), encoder_bias);
+  if (config_.centers_input()) {
+    SubtractThroughEncoder(encoder_bias, encoder_weight_.data(), latents(), encoder_weight_.width(),
+                           Data(w.latent_sums), Data(w.decoder_bias_gradient));
+  }
+  if (!skip_weight_) return;
+  at::Tensor skip = w.skip_gradient.narrow(1, 0, config_.d_in);
+  const at::Tensor output = w.output_gradient.view({-1, decoder_weight_.width()}).narrow(0, 0, batch_.rows());
+  at::mm_out(skip, output.narrow(1, 0, config_.target_width()).t(), input);
 }
 
 absl::Status TopkEngine::CheckFinite(const Losses& losses, int64_t step) const {
   const Workspace& w = workspace_;
-  if (!std::isfinite(losses.fvu())) return NotFinite(step, "loss (FVU)");
-  if (!std::isfinite(losses.auxiliary_loss())) return NotFinite(step, "auxiliary loss");
-  if (!(losses.forward.encoder_bound < kLargestGradient)) return NotFinite(step, "gradient of encoder_weight");
-  if (!(losses.forward.decoder_bound + losses.auxiliary.decoder_bound < kLargestGradient)) {
+  if (!std::isfinite(losses.decode.squared_error)) return NotFinite(step, "loss (FVU)");
+  if (!std::isfinite(losses.auxiliary)) return NotFinite(step, "auxiliary loss");
+  if (!std::isfinite(losses.multi.squared_error)) return NotFinite(step, "loss of multi_topk");
+  const DecodeSums& auxiliary = auxiliary_.sums();
+  if (!(losses.decode.encoder_bound + auxiliary.encoder_bound < kLargestGradient)) {
+    return NotFinite(step, "gradient of encoder_weight");
+  }
+  if (!(losses.decode.decoder_bound + losses.multi.decoder_bound + auxiliary.decoder_bound < kLargestGradient)) {
     return NotFinite(step, "gradient of decoder_weight");
   }
   if (!AllFinite(w.encoder_bias_gradient)) return NotFinite(step, "gradient of encoder_bias");
   if (!AllFinite(w.decoder_bias_gradient)) return NotFinite(step, "gradient of decoder_bias");
+  if (skip_weight_ && !AllFinite(w.skip_gradient)) return NotFinite(step, "gradient of skip_weight");
   return absl::OkStatus();
+}
+
+BatchLosses TopkEngine::Report(const Losses& losses) const {
+  BatchLosses out;
+  out.loss = LossScale(losses.total_variance) / 2 * losses.decode.squared_errors +
+             kMultiTopkWeight * losses.multi.squared_error / losses.total_variance +
+             config_.auxiliary_alpha * losses.auxiliary;
+  out.total_variance = losses.total_variance;
+  out.squared_error = losses.decode.squared_error;
+  out.auxiliary = losses.auxiliary;
+  out.active = losses.decode.active;
+  out.smallest_active = losses.decode.active > 0 ? losses.decode.smallest_active : 0;
+  return out;
+}
+
+LatentMatrix TopkEngine::EncoderMatrix() const {
+  const Workspace& w = workspace_;
+  LatentMatrix matrix;
+  matrix.width = encoder_weight_.width();
+  matrix.parameter = encoder_weight_.rows();
+  matrix.gradient.sparse = {{&w.by_latent, &w.by_latent.gradients, Data(batch_.encoder_input())}};
+  if (auxiliary_teaches_encoder()) matrix.gradient.sparse.push_back(auxiliary_.EncoderGradient(batch_.encoder_input()));
+  return matrix;
+}
+
+LatentMatrix TopkEngine::DecoderMatrix(int64_t group) {
+  const Workspace& w = workspace_;
+  LatentMatrix matrix;
+  matrix.width = decoder_weight_.width();
+  matrix.parameter = decoder_weight_.rows();
+  matrix.gradient.sparse = {{&w.by_latent, &w.by_latent.values, OutputGradient(group)}};
+  if (config_.multi_topk) {
+    matrix.gradient.sparse.push_back({&w.multi_by_latent, &w.multi_by_latent.values, Data(w.multi_gradient)});
+  }
+  if (auxiliary_.is_active()) matrix.gradient.sparse.push_back(auxiliary_.DecoderGradient());
+  matrix.unit_rows = config_.unit_decoder();
+  matrix.norms = ranks_by_norm() ? decoder_norms_.data() : nullptr;
+  return matrix;
+}
+
+LatentRange TopkEngine::GroupRange(int64_t group) const {
+  const auto g = static_cast<size_t>(group);
+  return {g == 0 ? 0 : group_ends_[g - 1], group_ends_[g]};
+}
+
+double TopkEngine::GradientNorm() {
+  Workspace& w = workspace_;
+  const LatentRange all = {0, latents()};
+  if (!w.encoder_gradient.defined()) w.encoder_gradient = at::empty({latents(), encoder_weight_.width()});
+  if (!w.decoder_gradient.defined()) w.decoder_gradient = at::empty({latents(), decoder_weight_.width()});
+  double squares = StoreGradient(all, EncoderMatrix(), Data(w.encoder_gradient), &w.squares);
+  for (int64_t g = 0; g < groups(); ++g) {
+    squares += StoreGradient(GroupRange(g), DecoderMatrix(g), Data(w.decoder_gradient), &w.squares);
+  }
+  for (const at::Tensor* gradient : {&w.encoder_bias_gradient, &w.decoder_bias_gradient, &w.skip_gradient}) {
+    if (gradient->defined()) squares += Dot(Data(*gradient), Data(*gradient), gradient->numel());
+  }
+  gradients_stored_ = true;
+  return std::sqrt(squares);
 }
 
 void TopkEngine::Update(const OptimizerUpdate& update) {
   Workspace& w = workspace_;
-  LatentMatrix encoder;
-  encoder.width = width_;
-  encoder.parameter = encoder_weight_.rows();
-  encoder.gradient.sparse = {{&w.by_latent, &w.by_latent.gradients, Data(w.centered)}};
-  LatentMatrix decoder;
-  decoder.width = width_;
-  decoder.parameter = decoder_weight_.rows();
-  decoder.gradient.sparse = {{&w.by_latent, &w.by_latent.values, Data(w.output_gradient)}};
-  if (has_auxiliary()) {
-    const LatentEntries& auxiliary = w.auxiliary_by_latent;
-    decoder.gradient.sparse.push_back({&auxiliary, &auxiliary.values, Data(w.auxiliary_gradient)});
+  if (gradients_stored_) {
+    LatentMatrix encoder = EncoderMatrix();
+    encoder.gradient.dense = Data(w.encoder_gradient);
+    encoder.gradient.sparse.clear();
+    LatentMatrix decoder = DecoderMatrix(0);
+    decoder.gradient.dense = Data(w.decoder_gradient);
+    decoder.gradient.sparse.clear();
+    UpdateLatents(update, {0, latents()}, {encoder, decoder}, Data(w.thread_rows));
+  } else {
+    for (int64_t g = 0; g < groups(); ++g) {
+      UpdateLatents(update, GroupRange(g), {EncoderMatrix(), DecoderMatrix(g)}, Data(w.thread_rows));
+    }
   }
-  decoder.unit_rows = true;
-  UpdateLatents(update, {0, latents()}, {encoder, decoder}, Data(w.thread_rows));
   encoder_bias_.Update(update, w.encoder_bias_gradient);
   decoder_bias_.Update(update, w.decoder_bias_gradient);
-  firing_.BeginBatch();
-  firing_.MarkFired(w.entries, /*zeros=*/true);
-  firing_.EndBatch(rows_);
+  if (skip_weight_) skip_weight_->Update(update, w.skip_gradient);
+  firing_.EndBatch(batch_.rows());
 }
-
-int64_t TopkEngine::DeadLatents() const { return firing_.DeadLatents(); }
 
 }  // namespace
 
 std::unique_ptr<SaeEngine> MakeTopkEngine(const SaeConfig& config, const SaeTensors& initial) {
-  const bool covered = config.convention == Convention::kSparsify && !config.multi_topk && !config.skip &&
-                       !config.transcoder && config.optimizer.kind == OptimizerKind::kAdam && config.gradient_clip == 0;
-  if (!covered) return nullptr;
   return std::make_unique<TopkEngine>(config, initial);
 }
 

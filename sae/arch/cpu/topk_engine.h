@@ -1,4 +1,5 @@
-// TopK steps of sparsify's convention in kernels for the CPU (sae/arch/topk.cc has the definition).
+// Steps of topk, batchtopk and matryoshka in kernels for the CPU (sae/arch/topk.cc, batchtopk.cc and matryoshka.cc have
+// the definitions).
 #ifndef SEEDBED_SAE_ARCH_CPU_TOPK_ENGINE_H_
 #define SEEDBED_SAE_ARCH_CPU_TOPK_ENGINE_H_
 
@@ -9,8 +10,10 @@
 
 namespace seedbed {
 
-// Only the encoder's product is dense; all else costs as the active latents do, and nothing but that product depends on
-// the number of threads. Memory is taken in the first step and kept. nullptr for a config that it does not cover.
+// Only the encoder's product is dense, in tiles of rows, and those of a skip connection; all else costs as the active
+// latents do. Nothing but the products depends on the number of threads. Memory is taken in the first step and kept:
+// beside the parameters and their moments one tile of pre-activations, what the active latents take, and, with
+// clipping, one gradient.
 std::unique_ptr<SaeEngine> MakeTopkEngine(const SaeConfig& config, const SaeTensors& initial);
 
 }  // namespace seedbed

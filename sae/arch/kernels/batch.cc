@@ -56,4 +56,15 @@ double CenterRows(const BatchView& batch, const float* mean, const float* center
   return std::accumulate(piece_sums->begin(), piece_sums->begin() + pieces, 0.0);
 }
 
+void PadRows(const BatchView& batch, int64_t width, float* padded, float* norms) {
+  ForEachPiece(batch.count, kRowsInPiece, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) {
+      float* out = padded + row * width;
+      std::copy_n(batch.rows + row * batch.d, batch.d, out);
+      std::fill(out + batch.d, out + width, 0.0f);
+      norms[row] = std::sqrt(Dot(out, out, width));
+    }
+  });
+}
+
 }  // namespace seedbed

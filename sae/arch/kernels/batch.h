@@ -25,6 +25,9 @@ void ColumnMeans(const BatchView& batch, int64_t width, float* partial, float* m
 double CenterRows(const BatchView& batch, const float* mean, const float* center, int64_t width, float* centered,
                   float* norms, float* spread, std::vector<double>* piece_sums);
 
+// padded[row] = batch[row], padded with 0 to `width`; norms[row] = |padded[row]|.
+void PadRows(const BatchView& batch, int64_t width, float* padded, float* norms);
+
 }  // namespace seedbed
 
 #endif  // SEEDBED_SAE_ARCH_KERNELS_BATCH_H_

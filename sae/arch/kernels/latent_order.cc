@@ -7,19 +7,24 @@ namespace {
 
 // Grows only, so that memory is touched once.
 template <typename T>
-void Reserve(std::vector<T>* values, int64_t count) {
+void GrowTo(int64_t count, std::vector<T>* values) {
   if (static_cast<int64_t>(values->size()) < count) values->resize(static_cast<size_t>(count));
 }
 
 }  // namespace
 
-void RowEntries::Resize(int64_t new_rows, int64_t new_stride) {
+void RowEntries::Resize(int64_t new_rows, int64_t places) {
   rows = new_rows;
-  stride = new_stride;
-  Reserve(&counts, rows);
-  Reserve(&latents, rows * stride);
-  Reserve(&values, rows * stride);
-  Reserve(&gradients, rows * stride);
+  GrowTo(rows, &counts);
+  GrowTo(rows + 1, &starts);
+  for (int64_t row = 0; row <= rows; ++row) starts[static_cast<size_t>(row)] = row * places;
+  Reserve(rows * places);
+}
+
+void RowEntries::Reserve(int64_t places) {
+  GrowTo(places, &latents);
+  GrowTo(places, &values);
+  GrowTo(places, &gradients);
 }
 
 void OrderByLatent(const RowEntries& entries, int64_t n, LatentEntries* ordered) {
@@ -27,16 +32,16 @@ void OrderByLatent(const RowEntries& entries, int64_t n, LatentEntries* ordered)
   ordered->starts.assign(static_cast<size_t>(n) + 2, 0);
   uint32_t* next = ordered->starts.data() + 1;
   for (int64_t row = 0; row < entries.rows; ++row) {
-    const uint32_t* latents = entries.latents.data() + row * entries.stride;
+    const uint32_t* latents = entries.latents.data() + entries.starts[row];
     for (int32_t j = 0; j < entries.counts[row]; ++j) ++next[latents[j] + 1];
   }
   for (int64_t i = 0; i < n; ++i) next[i + 1] += next[i];
   const int64_t total = next[n];
-  Reserve(&ordered->rows, total);
-  Reserve(&ordered->values, total);
-  Reserve(&ordered->gradients, total);
+  GrowTo(total, &ordered->rows);
+  GrowTo(total, &ordered->values);
+  GrowTo(total, &ordered->gradients);
   for (int64_t row = 0; row < entries.rows; ++row) {
-    const int64_t first = row * entries.stride;
+    const int64_t first = entries.starts[row];
     for (int64_t e = first; e < first + entries.counts[row]; ++e) {
       const uint32_t place = next[entries.latents[e]]++;
       ordered->rows[place] = static_cast<uint32_t>(row);

@@ -7,16 +7,21 @@
 
 namespace seedbed {
 
-// What the selection left of a batch: row r has counts[r] positive activations, the first of its `stride` places.
+// What the selection left of a batch: row r has the places [starts[r], starts[r + 1]), and entries in the first
+// counts[r] of them.
 struct RowEntries {
   int64_t rows = 0;
-  int64_t stride = 0;
+  std::vector<int64_t> starts;    // [rows + 1]
   std::vector<int32_t> counts;    // [rows]
-  std::vector<uint32_t> latents;  // [rows, stride]
-  std::vector<float> values;      // [rows, stride]: activations.
-  std::vector<float> gradients;   // [rows, stride]: of the loss by these activations.
+  std::vector<uint32_t> latents;  // [places]
+  std::vector<float> values;      // [places]: activations.
+  std::vector<float> gradients;   // [places]: of the loss by these activations.
 
-  void Resize(int64_t new_rows, int64_t new_stride);
+  // `places` of them in each row. Memory only grows.
+  void Resize(int64_t new_rows, int64_t places);
+
+  // Room for so many places in all.
+  void Reserve(int64_t places);
 };
 
 // The same entries by latent: those of latent i are [starts[i], starts[i + 1]), in ascending order of row.

@@ -141,6 +141,7 @@ TEST(Batch, EqualRowsHaveExactlyNoVariance) {
 TEST(LatentOrder, SortsByLatentAndKeepsTheOrderOfRows) {
   RowEntries entries;
   entries.Resize(3, 2);
+  EXPECT_THAT(entries.starts, ElementsAre(0, 2, 4, 6));
   entries.counts = {2, 1, 2};
   entries.latents = {1, 3, 3, 77, 0, 3};  // 77 stands beyond the count.
   entries.values = {10, 20, 30, 0, 40, 50};
