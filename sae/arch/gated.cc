@@ -7,6 +7,7 @@
 #include "ATen/ops/relu.h"
 #include "ATen/ops/zeros.h"
 #include "sae/arch/architectures.h"
+#include "sae/arch/cpu/penalty_engine.h"
 #include "sae/arch/loss_terms.h"
 
 namespace seedbed {
@@ -50,8 +51,9 @@ void AddGatedTensors(const SaeConfig& config, SaeTensors* tensors) {
 }  // namespace
 
 Architecture GatedArchitecture() {
-  return {"gated", {Convention::kDictionaryLearning, Convention::kSaeLens}, nullptr, &AddGatedTensors, &GatedLoss,
-          nullptr};
+  return {"gated",    {Convention::kDictionaryLearning, Convention::kSaeLens},
+          nullptr,    &AddGatedTensors,
+          &GatedLoss, &MakePenaltyEngine};
 }
 
 }  // namespace seedbed

@@ -12,6 +12,7 @@
 #include "ATen/ops/tanh.h"
 #include "absl/strings/str_cat.h"
 #include "sae/arch/architectures.h"
+#include "sae/arch/cpu/penalty_engine.h"
 #include "sae/arch/loss_terms.h"
 
 namespace seedbed {
@@ -81,7 +82,7 @@ void AddThreshold(const SaeConfig& config, SaeTensors* tensors) {
 Architecture JumpreluArchitecture() {
   return {"jumprelu",     {Convention::kSaeLens, Convention::kDictionaryLearning},
           &CheckJumprelu, &AddThreshold,
-          &JumpreluLoss,  nullptr};
+          &JumpreluLoss,  &MakePenaltyEngine};
 }
 
 }  // namespace seedbed

@@ -5,6 +5,7 @@
 
 #include "ATen/TensorOperators.h"
 #include "sae/arch/architectures.h"
+#include "sae/arch/cpu/penalty_engine.h"
 #include "sae/arch/loss_terms.h"
 
 namespace seedbed {
@@ -25,7 +26,8 @@ SaeLoss ReluLoss(const LossInput& in) {
 }  // namespace
 
 Architecture ReluArchitecture() {
-  return {"relu", {Convention::kDictionaryLearning, Convention::kSaeLens}, nullptr, nullptr, &ReluLoss, nullptr};
+  return {
+      "relu", {Convention::kDictionaryLearning, Convention::kSaeLens}, nullptr, nullptr, &ReluLoss, &MakePenaltyEngine};
 }
 
 }  // namespace seedbed
