@@ -6,6 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
+#include "common/quoted.h"
 #include "common/status.h"
 #include "nlohmann/json.hpp"
 
@@ -47,7 +48,8 @@ bool JsonObject::Has(const std::string& field) const {
 }
 
 absl::Status JsonObject::Error(const std::string& field, absl::string_view message) const {
-  return absl::InvalidArgumentError(absl::StrCat(source_, ": field \"", prefix_, field, "\" ", message));
+  return absl::InvalidArgumentError(
+      absl::StrCat(source_, ": ", EscapeControlCharacters(absl::StrCat("field \"", prefix_, field, "\" ", message))));
 }
 
 absl::StatusOr<const nlohmann::json*> JsonObject::Find(const std::string& field) const {

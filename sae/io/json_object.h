@@ -40,7 +40,8 @@ class JsonObject {
 
   absl::StatusOr<std::vector<std::string>> StringList(const std::string& field) const;
 
-  // "FILE: field "rope_parameters.rope_theta" is ..., MESSAGE".
+  // "FILE: field "rope_parameters.rope_theta" MESSAGE". Control characters come escaped, so that one error is one line
+  // whatever the file holds.
   absl::Status Error(const std::string& field, absl::string_view message) const;
 
  private:

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/quoted.h"
 #include "common/status.h"
 #include "nlohmann/json.hpp"
 #include "sae/io/safetensors_header.h"
@@ -43,7 +44,7 @@ const TypeInfo& Info(TensorType type) {
 }
 
 absl::Status TensorError(absl::string_view name, absl::string_view message) {
-  return absl::InvalidArgumentError(absl::StrCat("tensor ", QuotedName(name), " ", message));
+  return absl::InvalidArgumentError(absl::StrCat("tensor ", Quoted(name), " ", message));
 }
 
 std::string ShapeText(const std::vector<int64_t>& shape) { return absl::StrCat("[", absl::StrJoin(shape, ", "), "]"); }
@@ -54,7 +55,7 @@ absl::StatusOr<TensorType> ParseType(absl::string_view tensor, absl::string_view
   }
   const auto name = [](std::string* out, const TypeInfo& info) { absl::StrAppend(out, info.name); };
   return TensorError(
-      tensor, absl::StrCat("has the dtype ", QuotedName(dtype), ", allowed are ", absl::StrJoin(kTypes, ", ", name)));
+      tensor, absl::StrCat("has the dtype ", Quoted(dtype), ", allowed are ", absl::StrJoin(kTypes, ", ", name)));
 }
 
 // Bytes of a tensor. A dimension of 0 counts as 1 in the test for overflow, so that strides fit as well.
@@ -221,7 +222,7 @@ absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
 absl::StatusOr<TensorView> SafetensorsFile::Find(const std::string& name) const {
   const auto found = tensors_.find(name);
   if (found == tensors_.end()) {
-    return absl::NotFoundError(absl::StrCat(path_, ": has no tensor ", QuotedName(name)));
+    return absl::NotFoundError(absl::StrCat(path_, ": has no tensor ", Quoted(name)));
   }
   return found->second;
 }

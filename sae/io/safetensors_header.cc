@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "common/quoted.h"
 #include "nlohmann/json.hpp"
 
 namespace seedbed {
@@ -47,7 +47,7 @@ class HeaderHandler : public nlohmann::json::json_sax_t {
       entry_.dtype = std::move(value);
       return true;
     }
-    return Unexpected(absl::StrCat("the string ", QuotedName(value)));
+    return Unexpected(absl::StrCat("the string ", Quoted(value)));
   }
 
   bool start_object(size_t) override {
@@ -69,9 +69,9 @@ class HeaderHandler : public nlohmann::json::json_sax_t {
       return true;
     }
     field_ = std::move(value);
-    if (!fields_.insert(field_).second) return Fail(absl::StrCat("has the field ", QuotedName(field_), " twice"));
+    if (!fields_.insert(field_).second) return Fail(absl::StrCat("has the field ", Quoted(field_), " twice"));
     if (place_ == Place::kEntry && field_ != "dtype" && field_ != "shape" && field_ != "data_offsets") {
-      return Fail(absl::StrCat("has the unknown field ", QuotedName(field_)));
+      return Fail(absl::StrCat("has the unknown field ", Quoted(field_)));
     }
     return true;
   }
@@ -129,7 +129,7 @@ class HeaderHandler : public nlohmann::json::json_sax_t {
       case Place::kTop:
         return Fail(absl::StrCat("is ", found, ", an object is needed"));
       case Place::kMetadata:
-        return Fail(absl::StrCat("has ", found, " for ", QuotedName(field_), ", a string is needed"));
+        return Fail(absl::StrCat("has ", found, " for ", Quoted(field_), ", a string is needed"));
       case Place::kEntry:
         return Fail(absl::StrCat("has ", found, " for \"", field_, "\", ",
                                  field_ == "dtype" ? "a string is needed" : "an array of integers is needed"));
@@ -140,7 +140,7 @@ class HeaderHandler : public nlohmann::json::json_sax_t {
     return false;
   }
 
-  bool Fail(absl::string_view message) { return FailHeader(absl::StrCat("tensor ", QuotedName(name_), " ", message)); }
+  bool Fail(absl::string_view message) { return FailHeader(absl::StrCat("tensor ", Quoted(name_), " ", message)); }
 
   bool FailHeader(absl::string_view message) {
     status_ = absl::InvalidArgumentError(message);
@@ -163,12 +163,6 @@ absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::string_view json)
   HeaderHandler handler;
   const bool parsed = nlohmann::json::sax_parse(json.begin(), json.end(), &handler);
   return handler.Take(parsed);
-}
-
-std::string QuotedName(absl::string_view name) {
-  constexpr size_t kLongest = 120;
-  const bool cut = name.size() > kLongest;
-  return absl::StrCat("\"", absl::CHexEscape(name.substr(0, kLongest)), cut ? "...\"" : "\"");
 }
 
 }  // namespace seedbed

@@ -29,9 +29,6 @@ struct SafetensorsHeader {
 // number that is negative, broken or beyond int64.
 absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::string_view json);
 
-// A name from a file as a message shows it: quoted, escaped, of bounded length.
-std::string QuotedName(absl::string_view name);
-
 }  // namespace seedbed
 
 #endif  // SEEDBED_SAE_IO_SAFETENSORS_HEADER_H_

@@ -4,9 +4,9 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "common/quoted.h"
 #include "common/status.h"
 #include "sae/io/json_object.h"
-#include "sae/io/safetensors_header.h"
 
 namespace seedbed {
 namespace {
@@ -18,7 +18,7 @@ absl::StatusOr<int> ParseBytesPerToken(const JsonObject& sidecar) {
   ASSIGN_OR_RETURN(const std::string dtype, sidecar.String("dtype"));
   if (dtype == "uint16") return 2;
   if (dtype == "uint32") return 4;
-  return sidecar.Error("dtype", absl::StrCat("is ", QuotedName(dtype), ", allowed are uint16 and uint32"));
+  return sidecar.Error("dtype", absl::StrCat("is ", Quoted(dtype), ", allowed are uint16 and uint32"));
 }
 
 absl::StatusOr<std::string> ParseSha256(const JsonObject& sidecar) {

@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/quoted.h"
 #include "common/status.h"
-#include "sae/io/safetensors_header.h"
 
 namespace seedbed {
 namespace {
@@ -54,7 +54,7 @@ absl::StatusOr<Activation> ParseActivation(const JsonObject& config, const std::
   }
   const std::string supported = absl::StrJoin(
       kActivations, ", ", [](std::string* out, const auto& activation) { absl::StrAppend(out, activation.first); });
-  return config.Error(field, absl::StrCat("is ", QuotedName(name), ", supported are: ", supported));
+  return config.Error(field, absl::StrCat("is ", Quoted(name), ", supported are: ", supported));
 }
 
 absl::Status CheckIsNotQuantised(const JsonObject& config) {

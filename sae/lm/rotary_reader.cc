@@ -3,8 +3,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/quoted.h"
 #include "common/status.h"
-#include "sae/io/safetensors_header.h"
 #include "sae/lm/config_reader.h"
 
 namespace seedbed {
@@ -18,7 +18,7 @@ absl::StatusOr<RotaryScaling> ParseScaling(const JsonObject& rope) {
     if (type == "default") return RotaryScaling::kNone;
     if (type == "linear") return RotaryScaling::kLinear;
     if (type == "llama3") return RotaryScaling::kLlama3;
-    return rope.Error(field, absl::StrCat("is ", QuotedName(type), ", supported are: default, linear, llama3"));
+    return rope.Error(field, absl::StrCat("is ", Quoted(type), ", supported are: default, linear, llama3"));
   }
   return RotaryScaling::kNone;
 }

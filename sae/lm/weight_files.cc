@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
+#include "common/quoted.h"
 #include "common/status.h"
-#include "sae/io/safetensors_header.h"
 
 namespace seedbed {
 namespace {
@@ -76,11 +76,11 @@ absl::Status WeightFiles::AddFile(const std::string& name) {
 absl::StatusOr<WeightFiles::Tensor> WeightFiles::Find(const std::string& name) const {
   const auto found = tensors_.find(name);
   if (found != tensors_.end()) return found->second;
-  return absl::NotFoundError(absl::StrCat(table_, ": has no tensor ", QuotedName(name)));
+  return absl::NotFoundError(absl::StrCat(table_, ": has no tensor ", Quoted(name)));
 }
 
 absl::Status TensorError(const SafetensorsFile& file, const std::string& name, absl::string_view message) {
-  return absl::InvalidArgumentError(absl::StrCat(file.path(), ": tensor ", QuotedName(name), " ", message));
+  return absl::InvalidArgumentError(absl::StrCat(file.path(), ": tensor ", Quoted(name), " ", message));
 }
 
 }  // namespace seedbed

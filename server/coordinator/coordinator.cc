@@ -6,10 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/logging.h"
+#include "common/quoted.h"
 #include "common/status.h"
 #include "server/coordinator/event_lines.h"
 #include "server/coordinator/placement_pass.h"
-#include "server/scheduler/violations.h"
 
 namespace seedbed {
 namespace {

@@ -2,13 +2,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/quoted.h"
 #include "common/status.h"
 #include "server/coordinator/coordinator.h"
 #include "server/coordinator/submission.h"
 #include "server/scheduler/message_hash.h"
 #include "server/scheduler/stream_shape.h"
 #include "server/scheduler/sweep_resolution.h"
-#include "server/scheduler/violations.h"
 #include "server/state/ids.h"
 
 namespace seedbed {

@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "common/quoted.h"
 #include "common/status.h"
 #include "server/scheduler/violations.h"
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/quoted.h"
 #include "common/status.h"
 #include "proto/rpc/status.h"
 #include "server/scheduler/violations.h"

@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/quoted.h"
 #include "server/scheduler/stream_shape.h"
 
 namespace seedbed {

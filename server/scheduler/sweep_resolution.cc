@@ -5,6 +5,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "common/quoted.h"
 #include "server/scheduler/hookpoint_name.h"
 #include "server/scheduler/stream_validation.h"
 #include "server/scheduler/sweep_defaults.h"

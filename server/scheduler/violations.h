@@ -38,9 +38,6 @@ class ViolationList {
   std::vector<SpecViolation> violations_;
 };
 
-// A text as the user wrote it, in quotes, control characters escaped and cut at 100 bytes.
-std::string Quoted(absl::string_view text);
-
 // "sae.k[1]".
 std::string ElementPath(absl::string_view list, int64_t index);
 

@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "common/quoted.h"
 #include "common/status.h"
-#include "sae/io/safetensors_header.h"
 
 namespace seedbed {
 namespace {
@@ -58,7 +58,7 @@ absl::Status CheckMetadata(const Metadata& found, const BlockShardId& id) {
     }
     if (entry->second != wanted) {
       return absl::InvalidArgumentError(
-          absl::StrCat("is of ", field, " ", QuotedName(entry->second), ", not \"", wanted, "\""));
+          absl::StrCat("is of ", field, " ", Quoted(entry->second), ", not \"", wanted, "\""));
     }
   }
   if (found.count(kChecksum) == 0)
@@ -104,7 +104,7 @@ absl::StatusOr<RowShard> OpenBlockShard(const std::string& path, const BlockShar
   const std::string& stated = file.metadata().at(kChecksum);
   if (checksum == stated) return rows;
   return absl::DataLossError(absl::StrCat(path, ": is damaged: its rows have the checksum ", checksum,
-                                          ", the header states ", QuotedName(stated)));
+                                          ", the header states ", Quoted(stated)));
 }
 
 }  // namespace seedbed

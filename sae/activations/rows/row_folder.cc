@@ -10,9 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/file.h"
+#include "common/quoted.h"
 #include "common/status.h"
 #include "sae/activations/rows/row_values.h"
-#include "sae/io/safetensors_header.h"
 
 namespace seedbed {
 namespace {
@@ -21,7 +21,7 @@ constexpr int64_t kValuesAtOnce = 1 << 16;
 constexpr size_t kMostTensorsNamed = 8;
 
 std::string TensorText(const std::string& name, const TensorView& tensor) {
-  return absl::StrCat(QuotedName(name), " ", TensorTypeName(tensor.type), " [", absl::StrJoin(tensor.shape, ", "), "]");
+  return absl::StrCat(Quoted(name), " ", TensorTypeName(tensor.type), " [", absl::StrJoin(tensor.shape, ", "), "]");
 }
 
 // "no tensors", or them with type and shape, the first few at the most.

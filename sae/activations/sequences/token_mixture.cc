@@ -7,8 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/quoted.h"
 #include "common/status.h"
-#include "sae/io/safetensors_header.h"
 
 namespace seedbed {
 namespace {
@@ -67,8 +67,8 @@ absl::Status CheckHolds(const TokenFile& file, int64_t sequences, int64_t sequen
 absl::Status CheckSameTokenizer(const TokenFile& first, const TokenFile& other) {
   if (first.tokenizer() != other.tokenizer()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(other.path(), ": was made with the tokenizer ", QuotedName(other.tokenizer()), ", but ",
-                     first.path(), " with ", QuotedName(first.tokenizer()), "; the files of a mixture must share one"));
+        absl::StrCat(other.path(), ": was made with the tokenizer ", Quoted(other.tokenizer()), ", but ", first.path(),
+                     " with ", Quoted(first.tokenizer()), "; the files of a mixture must share one"));
   }
   if (first.vocabulary_size() != other.vocabulary_size()) {
     return absl::InvalidArgumentError(absl::StrCat(other.path(), ": has a vocabulary of ", other.vocabulary_size(),

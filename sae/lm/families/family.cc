@@ -1,8 +1,8 @@
 #include "sae/lm/families/family.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/quoted.h"
 #include "common/status.h"
-#include "sae/io/safetensors_header.h"
 #include "sae/lm/families/gemma2.h"
 #include "sae/lm/families/gpt2.h"
 #include "sae/lm/families/gpt_neox.h"
@@ -25,7 +25,7 @@ absl::StatusOr<const Family*> FindFamily(const JsonObject& config) {
     if (family->model_type == model_type) return family;
     absl::StrAppend(&known, known.empty() ? "" : ", ", family->model_type);
   }
-  return config.Error("model_type", absl::StrCat("is ", QuotedName(model_type), ", supported are: ", known));
+  return config.Error("model_type", absl::StrCat("is ", Quoted(model_type), ", supported are: ", known));
 }
 
 }  // namespace seedbed

@@ -52,6 +52,16 @@ TEST(JsonObject, NamesFileFieldAndWhatWasFound) {
   ExpectError(json.StringList("mixed"), {"\"mixed[1]\"", "2", "a string is needed"});
 }
 
+TEST(JsonObject, AnErrorIsOneLineWhateverTheFileHolds) {
+  const JsonObject json = Parsed(R"({"kind": "a\nb\u0000", "x\ny": 1, "inner\n": {"deep": 1}})");
+  const std::string kind = *json.String("kind");
+  EXPECT_EQ(json.Error("kind", "is \"" + kind + "\", allowed is \"c\"").message(),
+            R"(f.json: field "kind" is "a\nb\000", allowed is "c")");
+  EXPECT_EQ(json.String("x\ny").status().message(), R"(f.json: field "x\ny" is 1, a string is needed)");
+  EXPECT_EQ(json.Object("inner\n")->String("deep").status().message(),
+            R"(f.json: field "inner\n.deep" is 1, a string is needed)");
+}
+
 TEST(JsonObject, HoldsIntegersToTheirBounds) {
   const JsonObject json = Parsed(R"({"low": -1, "high": 10, "huge": 18446744073709551615, "even": 9})");
   ExpectError(json.Integer("low", 0, 9), {"-1"});
