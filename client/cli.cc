@@ -8,11 +8,13 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "client/connection.h"
+#include "client/convert.h"
 #include "client/format.h"
 #include "client/listings.h"
 #include "client/submit.h"
 #include "client/up.h"
 #include "common/daemon.h"
+#include "common/file.h"
 #include "common/status.h"
 #include "common/subprocess.h"
 
@@ -33,6 +35,7 @@ struct Invocation {
   std::string sweep_id;
   SubmitOptions submit;
   UpOptions up;
+  ConvertOptions convert;
   CLI::Option* http_port = nullptr;
   std::function<absl::Status(Console&)> command;
 };
@@ -122,6 +125,36 @@ void AddUp(CLI::App& app, Invocation& invocation) {
   });
 }
 
+using Converter = absl::Status (*)(const ConvertOptions&, Console&);
+
+// What export and import share.
+void AddConverter(CLI::App* command, Invocation& invocation, const char* source, const char* description,
+                  Converter run) {
+  command->add_option(source, invocation.convert.source, description)->required();
+  command->add_option("-o", invocation.convert.output, "The folder to write; must not exist yet")->required();
+  command->callback([&invocation, run] {
+    invocation.command = [&invocation, run](Console& console) {
+      invocation.convert.server = invocation.global.server;
+      invocation.convert.json = invocation.global.output == "json";
+      invocation.convert.program = JoinPath(ExecutableFolder(), "seedbed-convert");
+      return run(invocation.convert, console);
+    };
+  });
+}
+
+void AddExport(CLI::App& app, Invocation& invocation) {
+  CLI::App* command = app.add_subcommand("export", "Write a run's dictionary as another library's");
+  command->add_option("--format", invocation.convert.format, "sparsify or saelens")
+      ->check(CLI::IsMember({"sparsify", "saelens"}))
+      ->required();
+  AddConverter(command, invocation, "RUN|DIR", "The run's id, or the folder of a dictionary", &RunExport);
+}
+
+void AddImport(CLI::App& app, Invocation& invocation) {
+  CLI::App* command = app.add_subcommand("import", "Write a dictionary of sparsify or SAELens as one of ours");
+  AddConverter(command, invocation, "DIR", "The folder that the library saved", &RunImport);
+}
+
 void AddVersion(CLI::App& app, Invocation& invocation) {
   app.add_subcommand("version", "Print the version of this program")->callback([&invocation] {
     invocation.command = [&invocation](Console& console) {
@@ -154,6 +187,8 @@ void Describe(CLI::App& app, Invocation& invocation) {
   AddLister(app, invocation, "workers", "Workers, their slots and what they do", &RunWorkers);
   AddSweepLister(app, invocation, "results", "How far the dictionaries of a sweep agree", &RunResults);
   AddSweepLister(app, invocation, "cancel", "Stop what runs of a sweep and drop what waits", &RunCancel);
+  AddExport(app, invocation);
+  AddImport(app, invocation);
   AddVersion(app, invocation);
 }
 

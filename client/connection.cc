@@ -91,6 +91,13 @@ absl::StatusOr<v1::Sweep> CoordinatorClient::CancelSweep(const std::string& swee
   return response.sweep();
 }
 
+absl::StatusOr<v1::Run> CoordinatorClient::GetRun(const std::string& run_id) {
+  v1::GetRunRequest request;
+  request.set_run_id(run_id);
+  ASSIGN_OR_RETURN(v1::GetRunResponse response, Call(&v1::SweepService::Stub::GetRun, request));
+  return response.run();
+}
+
 absl::StatusOr<v1::ListSweepsResponse> CoordinatorClient::ListSweeps() {
   v1::ListSweepsResponse all;
   v1::ListSweepsRequest request;

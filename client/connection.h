@@ -43,6 +43,7 @@ class CoordinatorClient {
                                                           const std::function<bool()>& interrupted);
   absl::StatusOr<seedbed::v1::Sweep> GetSweep(const std::string& sweep_id);
   absl::StatusOr<seedbed::v1::Sweep> CancelSweep(const std::string& sweep_id);
+  absl::StatusOr<seedbed::v1::Run> GetRun(const std::string& run_id);
   // All pages.
   absl::StatusOr<seedbed::v1::ListSweepsResponse> ListSweeps();
   absl::StatusOr<seedbed::v1::ListRunsResponse> ListRuns(const std::string& sweep_id);

@@ -6,7 +6,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly DEMO=build/demo BIN=build/release/bin
-readonly PROGRAMS=(seedbed seedbed-coordinator seedbed-results seedbed-worker seedbed-trainer seedbed-agree)
+readonly PROGRAMS=(seedbed seedbed-coordinator seedbed-results seedbed-worker seedbed-trainer seedbed-agree
+                    seedbed-convert)
 up_pid=""
 
 say() { printf 'demo: %s\n' "$*"; }

@@ -1,21 +1,24 @@
-// A trained dictionary as tensors, and as a folder in sparsify's format (docs/formats.md): cfg.json, sae.safetensors,
-// and our manifest.json, which lists both with their SHA-256 and states what the dictionary was trained on.
+// A trained dictionary as tensors, and as a folder (docs/formats.md): cfg.json and the weights in one of several
+// formats, and our manifest.json, which lists both with their SHA-256 and states what the dictionary was trained on.
 #ifndef SEEDBED_SAE_CHECKPOINT_DICTIONARY_H_
 #define SEEDBED_SAE_CHECKPOINT_DICTIONARY_H_
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "sae/checkpoint/dictionary_format.h"
 #include "sae/checkpoint/sae_tensors.h"
 
 namespace seedbed {
 
-// Float32, contiguous, on the CPU. What a trained SAE computes for a row x, with c = x - b_dec, or c = x in a transcoder:
+// Float32, contiguous, on the CPU. What a trained SAE computes for a row x, with c = x - b_dec, or c = x in a
+// transcoder:
 //   topk                     f = the k largest relu(W_enc c + b_enc), 0 elsewhere
 //   relu                     f = relu(W_enc c + b_enc)
 //   batchtopk, matryoshka,
@@ -32,10 +35,14 @@ struct Dictionary : SaeTensors {
   int64_t d_out() const { return decoder_weight.size(1); }
 };
 
+// INVALID_ARGUMENT, naming the field or tensor, unless the architecture is known, k is in 1..latents where it has one,
+// and the tensors are those of the architecture, as stated above and finite.
+absl::Status CheckDictionary(const Dictionary& dictionary);
+
 // Trained on inputs that were multiplied by `input_scale` and targets by `target_scale`, made to read and reconstruct
 // rows as they are: x_hat(x) becomes x_hat(input_scale x) / target_scale. The same latents are kept; activations are
-// smaller by input_scale. Scales > 0; where both are 1 every byte stays. For an autoencoder, whose scales are equal, only
-// biases and thresholds change, since W (s x - b) + c = s (W (x - b / s) + c / s).
+// smaller by input_scale. Scales > 0; where both are 1 every byte stays. For an autoencoder, whose scales are equal,
+// only biases and thresholds change, since W (s x - b) + c = s (W (x - b / s) + c / s).
 Dictionary WithoutScale(Dictionary dictionary, float input_scale, float target_scale);
 
 struct ExportedFile {
@@ -52,15 +59,17 @@ struct ExportedDictionary {
 
 // Writes `folder` so that it is complete or absent: staged beside it as `folder`.attempt-`attempt`.tmp, checksummed,
 // fsynced, renamed. A folder that is there already is replaced in one step. `facts_json` (a JSON object: run, data,
-// metrics) goes into the manifest as "facts"; `extra_files` (name to contents) lie beside the weights and are listed
-// too. Neither may depend on time, place or the number of ranks, so that equal runs give equal bytes. Errors name the
-// file.
+// metrics; run_facts.h) goes into the manifest as "facts"; `extra_files` (name to contents) lie beside the weights and
+// are listed too. Neither may depend on time, place or the number of ranks, so that equal runs give equal bytes.
+// Without a `format`, the first of kDictionaryFormats that can express the dictionary. Errors name the file, or say
+// what the format can't express.
 absl::StatusOr<ExportedDictionary> ExportDictionary(const Dictionary& dictionary, const std::string& facts_json,
                                                     const std::map<std::string, std::string>& extra_files, int attempt,
-                                                    const std::string& folder);
+                                                    const std::string& folder,
+                                                    std::optional<DictionaryFormat> format = std::nullopt);
 
-// Reads a folder with cfg.json and sae.safetensors, ours or sparsify's. When there is a manifest.json, every checksum
-// in it is verified first. INVALID_ARGUMENT, NOT_FOUND or DATA_LOSS, naming the file and the field or tensor.
+// Reads a folder in any of kDictionaryFormats, whoever wrote it. When there is a manifest.json, every checksum in it is
+// verified first. INVALID_ARGUMENT, NOT_FOUND or DATA_LOSS, naming the file and the field or tensor.
 absl::StatusOr<Dictionary> LoadDictionary(const std::string& folder);
 
 }  // namespace seedbed

@@ -1,10 +1,12 @@
 #include "sae/checkpoint/manifest.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
+#include "common/quoted.h"
 #include "common/sha256.h"
 #include "common/status.h"
 #include "nlohmann/json.hpp"
@@ -13,29 +15,49 @@
 namespace seedbed {
 namespace {
 
-constexpr char kFormat[] = "seedbed-dictionary/1";
-constexpr size_t kLargestManifest = size_t{16} << 20;
+constexpr char kSchema[] = "seedbed-dictionary/1";
 
-absl::StatusOr<ExportedFile> ParseFile(const nlohmann::json& entry, const std::string& source) {
-  ASSIGN_OR_RETURN(const JsonObject object, JsonObject::Parse(entry.dump(), absl::StrCat(source, ": field \"files\"")));
+absl::StatusOr<ExportedFile> ParseFile(const JsonObject& entry) {
   ExportedFile file;
-  ASSIGN_OR_RETURN(file.name, object.String("name"));
-  if (!IsPlainFileName(file.name)) return object.Error("name", "names no file of the folder itself");
-  ASSIGN_OR_RETURN(file.bytes, object.Integer("bytes", 0, std::numeric_limits<int64_t>::max()));
-  ASSIGN_OR_RETURN(file.sha256, object.String("sha256"));
+  ASSIGN_OR_RETURN(file.name, entry.String("name"));
+  if (!IsPlainFileName(file.name)) return entry.Error("name", "names no file of the folder itself");
+  ASSIGN_OR_RETURN(file.bytes, entry.Integer("bytes", 0, std::numeric_limits<int64_t>::max()));
+  ASSIGN_OR_RETURN(file.sha256, entry.String("sha256"));
   return file;
 }
 
-absl::StatusOr<std::vector<ExportedFile>> ParseFiles(const std::string& text, const JsonObject& object) {
-  const nlohmann::json json = nlohmann::json::parse(text, /*cb=*/nullptr, /*allow_exceptions=*/false);
-  const auto found = json.find("files");
-  if (found == json.end() || !found->is_array()) return object.Error("files", "is missing or is not a list");
-  std::vector<ExportedFile> files;
-  for (const nlohmann::json& entry : *found) {
-    ASSIGN_OR_RETURN(ExportedFile file, ParseFile(entry, object.source()));
-    files.push_back(std::move(file));
+absl::Status CheckLists(const JsonObject& object, const Manifest& manifest, const std::string& name) {
+  const auto has_name = [&name](const ExportedFile& file) { return file.name == name; };
+  if (std::any_of(manifest.files.begin(), manifest.files.end(), has_name)) return absl::OkStatus();
+  return object.Error("files", absl::StrCat("does not list ", name));
+}
+
+absl::Status ParseFiles(const JsonObject& object, Manifest* manifest) {
+  ASSIGN_OR_RETURN(const std::vector<JsonObject> entries, object.ObjectList("files"));
+  for (const JsonObject& entry : entries) {
+    ASSIGN_OR_RETURN(ExportedFile file, ParseFile(entry));
+    manifest->files.push_back(std::move(file));
   }
-  return files;
+  RETURN_IF_ERROR(CheckLists(object, *manifest, kConfigName));
+  return CheckLists(object, *manifest, WeightsNameOf(manifest->format));
+}
+
+// What a manifest need not state.
+absl::Status ParseOptional(const JsonObject& object, Manifest* manifest) {
+  if (object.Has("layout")) {
+    ASSIGN_OR_RETURN(const std::string layout, object.String("layout"));
+    const absl::StatusOr<DictionaryFormat> format = ParseDictionaryFormat(layout);
+    if (!format.ok()) return object.Error("layout", absl::StrCat("is wrong: ", format.status().message()));
+    manifest->format = *format;
+  }
+  if (object.Has("convention")) {
+    ASSIGN_OR_RETURN(manifest->convention, object.String("convention"));
+  }
+  if (object.Has("facts")) {
+    ASSIGN_OR_RETURN(const JsonObject facts, object.Object("facts"));
+    manifest->facts_json = facts.ToText();
+  }
+  return absl::OkStatus();
 }
 
 absl::Status VerifyFile(const ExportedFile& file, const std::string& path) {
@@ -53,39 +75,46 @@ bool IsPlainFileName(const std::string& name) {
          name.find('\0') == std::string::npos;
 }
 
-absl::StatusOr<std::string> ManifestText(const Manifest& manifest, const std::string& facts_json) {
-  nlohmann::json facts = nlohmann::json::parse(facts_json, /*cb=*/nullptr, /*allow_exceptions=*/false);
+absl::StatusOr<std::string> ManifestText(const Manifest& manifest) {
+  nlohmann::json facts = nlohmann::json::parse(manifest.facts_json, /*cb=*/nullptr, /*allow_exceptions=*/false);
   if (!facts.is_object()) return absl::InvalidArgumentError("manifest.json: the facts are not a JSON object");
   nlohmann::json files = nlohmann::json::array();
   for (const ExportedFile& file : manifest.files) {
     files.push_back({{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
   }
-  const nlohmann::json whole = {{"format", kFormat},
-                                {"architecture", manifest.architecture},
-                                {"k", manifest.k},
-                                {"files", std::move(files)},
-                                {"facts", std::move(facts)}};
+  nlohmann::json whole = {
+      {"format", kSchema}, {"layout", NameOf(manifest.format)}, {"architecture", manifest.architecture},
+      {"k", manifest.k},   {"files", std::move(files)},         {"facts", std::move(facts)}};
+  if (!manifest.convention.empty()) whole["convention"] = manifest.convention;
   return absl::StrCat(whole.dump(/*indent=*/2, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace),
                       "\n");
 }
 
 absl::StatusOr<Manifest> ReadManifest(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kLargestManifest));
-  ASSIGN_OR_RETURN(const JsonObject object, JsonObject::Parse(text, path));
-  ASSIGN_OR_RETURN(const std::string format, object.String("format"));
-  if (format != kFormat) {
-    return object.Error("format", absl::StrCat("is \"", format, "\", allowed is \"", kFormat, "\""));
+  ASSIGN_OR_RETURN(const JsonObject object, JsonObject::ReadFrom(path));
+  ASSIGN_OR_RETURN(const std::string schema, object.String("format"));
+  if (schema != kSchema) {
+    return object.Error("format", absl::StrCat("is ", Quoted(schema), ", allowed is \"", kSchema, "\""));
   }
   Manifest manifest;
   ASSIGN_OR_RETURN(manifest.architecture, object.String("architecture"));
-  ASSIGN_OR_RETURN(manifest.k, object.Integer("k", 1, std::numeric_limits<int64_t>::max()));
-  ASSIGN_OR_RETURN(manifest.files, ParseFiles(text, object));
+  ASSIGN_OR_RETURN(manifest.k, object.Integer("k", 0, std::numeric_limits<int64_t>::max()));
+  RETURN_IF_ERROR(ParseOptional(object, &manifest));
+  RETURN_IF_ERROR(ParseFiles(object, &manifest));
   return manifest;
 }
 
 absl::Status VerifyFiles(const Manifest& manifest, const std::string& folder) {
   for (const ExportedFile& file : manifest.files) RETURN_IF_ERROR(VerifyFile(file, JoinPath(folder, file.name)));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<Manifest>> ReadVerifiedManifest(const std::string& folder) {
+  const std::string path = JoinPath(folder, kManifestName);
+  if (!PathExists(path)) return std::optional<Manifest>();
+  ASSIGN_OR_RETURN(Manifest manifest, ReadManifest(path));
+  RETURN_IF_ERROR(VerifyFiles(manifest, folder));
+  return std::optional<Manifest>(std::move(manifest));
 }
 
 }  // namespace seedbed

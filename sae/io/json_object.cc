@@ -93,6 +93,12 @@ absl::StatusOr<int64_t> JsonObject::Integer(const std::string& field, int64_t le
   return value->get<int64_t>();
 }
 
+absl::StatusOr<uint64_t> JsonObject::Unsigned(const std::string& field) const {
+  ASSIGN_OR_RETURN(const nlohmann::json* value, Find(field));
+  if (!value->is_number_unsigned()) return WrongType(field, *value, "a whole number from 0");
+  return value->get<uint64_t>();
+}
+
 absl::StatusOr<JsonObject> JsonObject::Object(const std::string& field) const {
   ASSIGN_OR_RETURN(const nlohmann::json* value, Find(field));
   if (!value->is_object()) return WrongType(field, *value, "an object");
@@ -110,6 +116,16 @@ absl::StatusOr<std::map<std::string, std::string>> JsonObject::Strings(const std
   return strings;
 }
 
+absl::StatusOr<std::map<std::string, double>> JsonObject::Numbers(const std::string& field) const {
+  ASSIGN_OR_RETURN(const nlohmann::json* value, Find(field));
+  if (!value->is_object()) return WrongType(field, *value, "an object");
+  std::map<std::string, double> numbers;
+  for (const auto& [key, entry] : value->items()) {
+    if (entry.is_number()) numbers.emplace(key, entry.get<double>());
+  }
+  return numbers;
+}
+
 absl::StatusOr<std::vector<std::string>> JsonObject::StringList(const std::string& field) const {
   ASSIGN_OR_RETURN(const nlohmann::json* value, Find(field));
   if (!value->is_array()) return WrongType(field, *value, "an array of strings");
@@ -120,5 +136,20 @@ absl::StatusOr<std::vector<std::string>> JsonObject::StringList(const std::strin
   }
   return strings;
 }
+
+absl::StatusOr<std::vector<JsonObject>> JsonObject::ObjectList(const std::string& field) const {
+  ASSIGN_OR_RETURN(const nlohmann::json* value, Find(field));
+  if (!value->is_array()) return WrongType(field, *value, "an array of objects");
+  std::vector<JsonObject> objects;
+  for (const nlohmann::json& entry : *value) {
+    const std::string name = absl::StrCat(field, "[", objects.size(), "]");
+    if (!entry.is_object()) return WrongType(name, entry, "an object");
+    objects.push_back(
+        JsonObject(std::shared_ptr<const nlohmann::json>(json_, &entry), source_, absl::StrCat(prefix_, name, ".")));
+  }
+  return objects;
+}
+
+std::string JsonObject::ToText() const { return json_->dump(); }
 
 }  // namespace seedbed

@@ -34,11 +34,18 @@ class JsonObject {
   absl::StatusOr<double> Number(const std::string& field) const;
   // Bounds are inclusive.
   absl::StatusOr<int64_t> Integer(const std::string& field, int64_t least, int64_t most) const;
+  absl::StatusOr<uint64_t> Unsigned(const std::string& field) const;
   absl::StatusOr<JsonObject> Object(const std::string& field) const;
   // An object whose values are all strings.
   absl::StatusOr<std::map<std::string, std::string>> Strings(const std::string& field) const;
+  // Those values of an object that are numbers; others are left out.
+  absl::StatusOr<std::map<std::string, double>> Numbers(const std::string& field) const;
 
   absl::StatusOr<std::vector<std::string>> StringList(const std::string& field) const;
+  absl::StatusOr<std::vector<JsonObject>> ObjectList(const std::string& field) const;
+
+  // The object as JSON, keys sorted, on one line.
+  std::string ToText() const;
 
   // "FILE: field "rope_parameters.rope_theta" MESSAGE". Control characters come escaped, so that one error is one line
   // whatever the file holds.

@@ -66,8 +66,10 @@ struct PairMatching {
 };
 
 absl::Status CheckSides(const DictionaryRows& dictionary, absl::string_view which) {
-  if (dictionary.decoder.sizes() == dictionary.encoder.sizes()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("decoder and encoder of the ", which, " dictionary differ in shape"));
+  const bool matrices = dictionary.decoder.dim() == 2 && dictionary.encoder.dim() == 2;
+  if (matrices && dictionary.decoder.size(0) == dictionary.encoder.size(0)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("decoder and encoder of the ", which, " dictionary differ in their number of rows"));
 }
 
 absl::StatusOr<PairMatching> MatchBothSides(const DictionaryRows& a, const DictionaryRows& b,

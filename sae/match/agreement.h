@@ -15,7 +15,8 @@
 
 namespace seedbed {
 
-// What is compared of a dictionary: both [n, d], on the CPU. Row i of each belongs to latent i.
+// What is compared of a dictionary: both [n, width], on the CPU. Row i of each belongs to latent i. The widths differ
+// where a transcoder's do.
 struct DictionaryRows {
   at::Tensor decoder;
   at::Tensor encoder;

@@ -72,6 +72,7 @@ RULES = (
     ("worker/daemon/", none_of("sae/", "torch/", "ATen/", "c10/"), "the worker daemon knows no LibTorch"),
     ("worker/trainer/", no_rpc, "the trainer knows no gRPC"),
     ("worker/agree/", no_rpc, "seedbed-agree knows no gRPC"),
+    ("worker/convert/", no_rpc, "seedbed-convert knows no gRPC"),
     ("client/", none_of("server/", "worker/", "sae/"), "client includes neither server, worker nor sae"),
 )
 NOT_IN_HEADERS = ("torch/torch.h", "torch/all.h", "torch/extension.h")
@@ -111,6 +112,7 @@ MUST_BE_CAUGHT = (
     ("worker/daemon/a.cc", "server/state/state.h"),
     ("worker/daemon/a.cc", "ATen/core/Tensor.h"),
     ("worker/trainer/a.cc", "grpcpp/channel.h"),
+    ("worker/convert/a.cc", "grpcpp/channel.h"),
     ("client/a.cc", "worker/daemon/worker.h"),
     ("client/a.cc", "sae/io/safetensors.h"),
     ("client/a.cc", "tests/common/testing.h"),

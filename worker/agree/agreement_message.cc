@@ -31,7 +31,7 @@ v1::Dictionary ToMessage(const ComparedDictionary& dictionary) {
   v1::Dictionary message;
   message.set_path(ReplaceInvalidUtf8(dictionary.path));
   message.set_run_id(dictionary.facts.run_id);
-  message.set_seed(dictionary.facts.seed);
+  message.set_seed(dictionary.facts.seed.value_or(0));
   message.set_latents(dictionary.latents());
   message.set_d_in(dictionary.d_in());
   message.set_manifest_sha256(dictionary.manifest_sha256);

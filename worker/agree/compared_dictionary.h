@@ -6,25 +6,20 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "sae/checkpoint/run_facts.h"
 #include "sae/match/agreement.h"
 
 namespace seedbed {
 
-// What a manifest.json states of the run that a dictionary came from. Empty or 0 where it does not.
-struct RunFacts {
-  std::string run_id;
-  uint64_t seed = 0;
-  std::string batch_hash;
-};
-
 struct ComparedDictionary {
   std::string path;
   DictionaryRows rows;
-  RunFacts facts;
+  RunFacts facts;               // As its manifest states them.
   std::string manifest_sha256;  // Empty for a dictionary without a manifest.
 
   int64_t latents() const { return rows.decoder.size(0); }
-  int64_t d_in() const { return rows.decoder.size(1); }
+  int64_t d_in() const { return rows.encoder.size(1); }
+  int64_t d_out() const { return rows.decoder.size(1); }
 };
 
 // Errors: as LoadDictionary; INVALID_ARGUMENT, naming file and field, for facts of a wrong type.

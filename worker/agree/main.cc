@@ -1,10 +1,9 @@
 // seedbed-agree: compares dictionaries on disk and prints, or writes, one Agreement message as JSON.
 //
-// Exit codes: 0; 2 = what it was given can't be compared; 1 = anything else.
+// Exit codes: those of RunTool.
 #include <errno.h>
 #include <stdio.h>
 
-#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,7 +14,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
-#include "common/daemon.h"
 #include "common/file.h"
 #include "common/status.h"
 #include "common/utf8.h"
@@ -24,12 +22,11 @@
 #include "sae/match/summary.h"
 #include "worker/agree/agreement_message.h"
 #include "worker/agree/compared_dictionary.h"
+#include "worker/tool/tool_main.h"
 
 namespace seedbed {
 namespace {
 
-constexpr char kProgram[] = "seedbed-agree";
-constexpr int kBadInput = 2;
 constexpr int kMostThreads = 1024;
 
 struct Flags {
@@ -49,7 +46,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--output", flags.output, "File to write the JSON to; standard output if not given");
   app.add_option("--sweep", flags.sweep_id, "Copied into the result");
   app.add_option("--sibling-set", flags.sibling_set_id, "Copied into the result");
-  app.add_option("DIR", flags.folders, "Folders of dictionaries (cfg.json and sae.safetensors), two or more")
+  app.add_option("DIR", flags.folders, "Folders of dictionaries, ours, sparsify's or SAELens', two or more")
       ->required();
 }
 
@@ -67,6 +64,13 @@ absl::Status CheckFlags(const Flags& flags) {
   return absl::OkStatus();
 }
 
+absl::Status CheckWidth(absl::string_view field, const ComparedDictionary& latest, int64_t found,
+                        const ComparedDictionary& first, int64_t needed) {
+  if (found == needed) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(latest.path, ": ", field, " is ", found, ", but that of ", first.path,
+                                                 " is ", needed, "; only dictionaries of one width can be compared"));
+}
+
 absl::StatusOr<std::vector<ComparedDictionary>> LoadAll(const std::vector<std::string>& folders) {
   std::vector<ComparedDictionary> dictionaries;
   for (const std::string& folder : folders) {
@@ -74,11 +78,8 @@ absl::StatusOr<std::vector<ComparedDictionary>> LoadAll(const std::vector<std::s
     dictionaries.push_back(std::move(dictionary));
     const ComparedDictionary& first = dictionaries.front();
     const ComparedDictionary& latest = dictionaries.back();
-    if (latest.d_in() != first.d_in()) {
-      return absl::InvalidArgumentError(absl::StrCat(latest.path, ": d_in is ", latest.d_in(), ", but that of ",
-                                                     first.path, " is ", first.d_in(),
-                                                     "; only dictionaries of one width can be compared"));
-    }
+    RETURN_IF_ERROR(CheckWidth("d_in", latest, latest.d_in(), first, first.d_in()));
+    RETURN_IF_ERROR(CheckWidth("d_out", latest, latest.d_out(), first, first.d_out()));
   }
   return dictionaries;
 }
@@ -133,60 +134,22 @@ absl::Status Deliver(const v1::Agreement& agreement, const std::string& output) 
   return written ? absl::OkStatus() : ErrnoStatus(errno, "standard output");
 }
 
-// What can't be read or compared is the caller's to mend; a full disk or too little memory is not.
-int ExitCode(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kDataLoss:
-    case absl::StatusCode::kOutOfRange:
-    case absl::StatusCode::kPermissionDenied:
-      return kBadInput;
-    default:
-      return 1;
-  }
-}
-
-int Fail(const absl::Status& status, int exit_code) {
-  FailProgram(kProgram, status);
-  return exit_code;
-}
-
-int Run(const Flags& flags) {
-  if (const absl::Status status = CheckFlags(flags); !status.ok()) return Fail(status, kBadInput);
+absl::Status Run(const Flags& flags) {
+  RETURN_IF_ERROR(CheckFlags(flags));
   if (flags.threads > 0) at::set_num_threads(flags.threads);
-  const auto dictionaries = LoadAll(flags.folders);
-  if (!dictionaries.ok()) return Fail(dictionaries.status(), ExitCode(dictionaries.status()));
-  const auto agreement = Compare(*dictionaries, flags);
-  if (!agreement.ok()) return Fail(agreement.status(), ExitCode(agreement.status()));
-  const absl::Status delivered = Deliver(*agreement, flags.output);
-  return delivered.ok() ? 0 : Fail(delivered, 1);
-}
-
-// A message of LibTorch without the stack trace that follows it.
-absl::Status FirstLineOf(const std::exception& error) {
-  const std::string message = error.what();
-  return absl::InternalError(message.substr(0, message.find('\n')));
+  ASSIGN_OR_RETURN(const std::vector<ComparedDictionary> dictionaries, LoadAll(flags.folders));
+  ASSIGN_OR_RETURN(const v1::Agreement agreement, Compare(dictionaries, flags));
+  const absl::Status delivered = Deliver(agreement, flags.output);
+  // Whatever is wrong with the output, the dictionaries are good.
+  return delivered.ok() ? delivered : absl::UnavailableError(delivered.message());
 }
 
 int Main(int argc, char** argv) {
-  FollowParent();
   CLI::App app("Measures how far dictionaries of sparse autoencoders agree: exact matching of their rows, with proof.",
-               kProgram);
+               "seedbed-agree");
   Flags flags;
   AddFlags(app, flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
-  } catch (const CLI::ParseError& error) {
-    return Fail(absl::InvalidArgumentError(error.what()), kBadInput);
-  }
-  try {
-    return Run(flags);
-  } catch (const std::exception& error) {
-    return Fail(FirstLineOf(error), 1);
-  }
+  return RunTool(app, argc, argv, [&flags] { return Run(flags); });
 }
 
 }  // namespace

@@ -12,11 +12,13 @@
 #include "ATen/ops/ones.h"
 #include "ATen/ops/randn.h"
 #include "ATen/ops/relu.h"
+#include "absl/strings/str_replace.h"
 #include "common/file.h"
 #include "common/sha256.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "sae/io/safetensors.h"
+#include "tests/sae/checkpoint/random_dictionary.h"
 
 namespace seedbed {
 namespace {
@@ -25,15 +27,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-Dictionary MakeDictionary() {
-  Dictionary dictionary;
-  dictionary.k = 3;
-  dictionary.encoder_weight = at::randn({6, 4});
-  dictionary.encoder_bias = at::randn({6});
-  dictionary.decoder_weight = at::randn({6, 4});
-  dictionary.decoder_bias = at::randn({4});
-  return dictionary;
-}
+Dictionary MakeDictionary() { return RandomDictionary("topk"); }
 
 class DictionaryFolder : public testing::Test {
  protected:
@@ -59,43 +53,99 @@ class DictionaryFolder : public testing::Test {
   }
   std::vector<std::string> NamesInRoot() const { return *ListFolder(root_); }
 
-  // A folder as sparsify leaves it: no manifest.
-  void WriteSparsifyFolder(const std::vector<TensorToWrite>& tensors) const {
-    ASSERT_TRUE(MakeFolders(folder_).ok());
-    Write("cfg.json", R"({"activation": "topk", "expansion_factor": 32, "num_latents": 2, "k": 1, "d_in": 2})");
-    ASSERT_TRUE(WriteSafetensors(Path("sae.safetensors"), tensors, {{"format", "pt"}}).ok());
-  }
-
   const std::string root_;
   const std::string folder_;
 };
 
-template <typename T>
-absl::string_view Bytes(const std::vector<T>& values) {
-  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
+TEST_F(DictionaryFolder, EveryDictionaryComesBackAsItWas) {
+  std::vector<Dictionary> dictionaries;
+  for (const char* architecture : kArchitectureNames) {
+    for (const bool skip : {false, true}) {
+      for (const bool centers_input : {false, true}) {
+        dictionaries.push_back(RandomDictionary({architecture, 6, 4, 4, skip}, centers_input));
+      }
+      dictionaries.push_back(RandomDictionary({architecture, 6, 4, 5, skip}, /*centers_input=*/false));
+    }
+  }
+  for (const Dictionary& dictionary : dictionaries) {
+    ASSERT_TRUE(Export(dictionary).ok());
+    const auto read = LoadDictionary(folder_);
+    ASSERT_TRUE(read.ok()) << read.status();
+    ExpectSame(*read, dictionary);
+    // Our own format can express every one.
+    const auto exported = ExportDictionary(dictionary, "{}", {}, 1, folder_, DictionaryFormat::kSeedbed);
+    ASSERT_TRUE(exported.ok()) << exported.status();
+    const auto again = LoadDictionary(folder_);
+    ASSERT_TRUE(again.ok()) << again.status();
+    ExpectSame(*again, dictionary);
+  }
 }
 
-const std::vector<float> kMatrix = {1, 2, 3, 4};
-const std::vector<float> kVector = {5, 6};
-
-std::vector<TensorToWrite> SparsifyTensors() {
-  return {{"encoder.weight", TensorType::kF32, {2, 2}, Bytes(kMatrix)},
-          {"encoder.bias", TensorType::kF32, {2}, Bytes(kVector)},
-          {"W_dec", TensorType::kF32, {2, 2}, Bytes(kMatrix)},
-          {"b_dec", TensorType::kF32, {2}, Bytes(kVector)}};
+TEST_F(DictionaryFolder, ARunsFolderOpensInAnExistingToolWhereOneCanExpressIt) {
+  const auto layout = [&](const Dictionary& dictionary) {
+    EXPECT_TRUE(Export(dictionary).ok());
+    const std::string manifest = Read("manifest.json");
+    const size_t begin = manifest.find("\"layout\": \"") + 11;
+    return manifest.substr(begin, manifest.find('"', begin) - begin);
+  };
+  EXPECT_EQ(layout(RandomDictionary("topk")), "sparsify");
+  EXPECT_EQ(layout(RandomDictionary({"topk", 6, 4, 4, true}, false)), "sparsify");
+  EXPECT_EQ(layout(RandomDictionary({"topk", 6, 4, 5}, false)), "seedbed");
+  for (const char* architecture : {"batchtopk", "relu", "gated", "jumprelu", "matryoshka"}) {
+    EXPECT_EQ(layout(RandomDictionary(architecture)), "saelens") << architecture;
+  }
+  EXPECT_EQ(layout(RandomDictionary({"relu", 6, 4, 5, true}, false)), "saelens");
+  EXPECT_EQ(layout(RandomDictionary({"gated", 6, 4, 5}, false)), "seedbed");
+  EXPECT_EQ(layout(RandomDictionary({"relu", 6, 4, 4, true}, true)), "seedbed");
 }
 
-TEST_F(DictionaryFolder, ComesBackAsItWas) {
-  const Dictionary written = MakeDictionary();
-  ASSERT_TRUE(Export(written).ok());
-  const auto read = LoadDictionary(folder_);
-  ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_EQ(read->architecture, "topk");
-  EXPECT_EQ(read->k, 3);
-  EXPECT_TRUE(at::equal(read->encoder_weight, written.encoder_weight));
-  EXPECT_TRUE(at::equal(read->encoder_bias, written.encoder_bias));
-  EXPECT_TRUE(at::equal(read->decoder_weight, written.decoder_weight));
-  EXPECT_TRUE(at::equal(read->decoder_bias, written.decoder_bias));
+TEST_F(DictionaryFolder, TheManifestNamesTheConvention) {
+  for (const char* facts : {R"({"convention": "saelens"})", R"({"training": {"convention": "saelens"}})"}) {
+    ASSERT_TRUE(ExportDictionary(MakeDictionary(), facts, {}, 1, folder_).ok());
+    EXPECT_THAT(Read("manifest.json"), HasSubstr("\n  \"convention\": \"saelens\""));
+  }
+}
+
+TEST_F(DictionaryFolder, AManifestThatDisagreesWithTheConfigIsRefused) {
+  ASSERT_TRUE(Export(RandomDictionary("batchtopk")).ok());
+  const std::string good = Read("manifest.json");
+  const auto message = [&](const std::string& from, const std::string& to) {
+    Write("manifest.json", absl::StrReplaceAll(good, {{from, to}}));
+    const auto read = LoadDictionary(folder_);
+    EXPECT_EQ(read.status().code(), absl::StatusCode::kInvalidArgument) << to;
+    return std::string(read.status().message());
+  };
+  EXPECT_THAT(message("\"batchtopk\"", "\"gated\""),
+              AllOf(HasSubstr(Path("manifest.json")), HasSubstr("\"gated\""), HasSubstr("\"jumprelu\"")));
+  EXPECT_THAT(message("\"k\": 3", "\"k\": 7"), AllOf(HasSubstr("\"k\""), HasSubstr("1 to 6")));
+  EXPECT_THAT(message("\"layout\": \"saelens\"", "\"layout\": \"seedbed\""), HasSubstr("sae.safetensors"));
+  EXPECT_THAT(message("\"layout\": \"saelens\"", "\"layout\": \"word\""),
+              AllOf(HasSubstr("layout"), HasSubstr("\"word\"")));
+}
+
+TEST_F(DictionaryFolder, AManifestWithoutALayoutIsOfSparsifys) {
+  ASSERT_TRUE(Export(MakeDictionary()).ok());
+  Write("manifest.json", absl::StrReplaceAll(Read("manifest.json"), {{"  \"layout\": \"sparsify\",\n", ""}}));
+  EXPECT_TRUE(LoadDictionary(folder_).ok());
+}
+
+TEST_F(DictionaryFolder, NamesTheFieldOfAConfigThatIsOursAndWrong) {
+  ASSERT_TRUE(ExportDictionary(RandomDictionary("relu"), "{}", {}, 1, folder_, DictionaryFormat::kSeedbed).ok());
+  ASSERT_TRUE(RemoveAll(Path("manifest.json")).ok());
+  const std::string good = Read("cfg.json");
+  const auto message = [&](const std::string& from, const std::string& to) {
+    Write("cfg.json", absl::StrReplaceAll(good, {{from, to}}));
+    const auto read = LoadDictionary(folder_);
+    EXPECT_FALSE(read.ok()) << to;
+    return std::string(read.status().message());
+  };
+  EXPECT_THAT(message("\"relu\"", "\"re\\nlu\""), AllOf(HasSubstr(R"("re\nlu")"), HasSubstr("topk, batchtopk, relu")));
+  EXPECT_THAT(message("\"relu\"", "\"jumprelu\""), HasSubstr("threshold"));
+  EXPECT_THAT(message("\"relu\"", "\"topk\""), HasSubstr("\"k\" is 0"));
+  EXPECT_THAT(message("\"d_out\": 4", "\"d_out\": 5"), HasSubstr("\"centers_input\""));
+  EXPECT_THAT(message("\"latents\": 6", "\"latents\": 7"), AllOf(HasSubstr("encoder_weight"), HasSubstr("[7, 4]")));
+  EXPECT_THAT(message("\"skip\": false", "\"skip\": 0"), HasSubstr("\"skip\""));
+  EXPECT_THAT(message("\"seedbed\"", "\"other\""), AllOf(HasSubstr("cfg.json"), HasSubstr("activation")));
 }
 
 TEST_F(DictionaryFolder, SaysWhatItWrote) {
@@ -114,13 +164,6 @@ TEST_F(DictionaryFolder, SaysWhatItWrote) {
   EXPECT_EQ(Read("notes.txt"), "hello");
   EXPECT_THAT(Read("manifest.json"),
               AllOf(HasSubstr(R"("format": "seedbed-dictionary/1")"), HasSubstr(R"("seed": 1)")));
-}
-
-TEST_F(DictionaryFolder, WritesSparsifysConfigByteForByte) {
-  ASSERT_TRUE(Export(MakeDictionary()).ok());
-  EXPECT_EQ(Read("cfg.json"),
-            R"({"activation": "topk", "expansion_factor": 32, "normalize_decoder": true, "num_latents": 6, "k": 3, )"
-            R"("multi_topk": false, "skip_connection": false, "transcode": false, "d_in": 4})");
 }
 
 TEST_F(DictionaryFolder, EqualInputGivesEqualBytes) {
@@ -181,70 +224,11 @@ TEST_F(DictionaryFolder, AManifestThatLeavesTheFolderOrTheWeightsOutIsRefused) {
   EXPECT_EQ(LoadDictionary(folder_).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST_F(DictionaryFolder, LoadsSparsifysFolderWithoutManifest) {
-  WriteSparsifyFolder(SparsifyTensors());
-  const auto read = LoadDictionary(folder_);
-  ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_EQ(read->encoder_weight[1][0].item<float>(), 3);
-  EXPECT_EQ(read->decoder_bias[1].item<float>(), 6);
-}
-
-TEST_F(DictionaryFolder, LoadsHalfPrecisionAsFloat32) {
-  const std::vector<uint16_t> bfloat16 = {0x3F80, 0x4000, 0x4040, 0x4080};  // 1 2 3 4
-  std::vector<TensorToWrite> tensors = SparsifyTensors();
-  tensors[2] = {"W_dec", TensorType::kBF16, {2, 2}, Bytes(bfloat16)};
-  WriteSparsifyFolder(tensors);
-  const auto read = LoadDictionary(folder_);
-  ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_EQ(read->decoder_weight.scalar_type(), at::kFloat);
-  EXPECT_TRUE(at::equal(read->decoder_weight, read->encoder_weight));
-}
-
-TEST_F(DictionaryFolder, NamesFileAndTensorThatIsMissingOrWrong) {
-  const std::vector<float> nan = {std::numeric_limits<float>::quiet_NaN(), 0};
-  const std::vector<int32_t> integers = {1, 2};
-  const auto message = [&](const std::vector<TensorToWrite>& tensors) {
-    WriteSparsifyFolder(tensors);
-    return std::string(LoadDictionary(folder_).status().message());
-  };
-  std::vector<TensorToWrite> tensors = SparsifyTensors();
-  tensors.pop_back();
-  EXPECT_THAT(message(tensors), AllOf(HasSubstr("sae.safetensors"), HasSubstr("b_dec")));
-  tensors.push_back({"b_dec", TensorType::kF32, {1, 2}, Bytes(kVector)});
-  EXPECT_THAT(message(tensors), AllOf(HasSubstr("b_dec"), HasSubstr("[1, 2]"), HasSubstr("[2]")));
-  tensors.back() = {"b_dec", TensorType::kF32, {2}, Bytes(nan)};
-  EXPECT_THAT(message(tensors), AllOf(HasSubstr("b_dec"), HasSubstr("not finite")));
-  tensors.back() = {"b_dec", TensorType::kI32, {2}, Bytes(integers)};
-  EXPECT_THAT(message(tensors), AllOf(HasSubstr("b_dec"), HasSubstr("I32")));
-}
-
-TEST_F(DictionaryFolder, NamesTheFieldOfAConfigThatIsNotOfATopkSae) {
-  WriteSparsifyFolder(SparsifyTensors());
-  const auto message = [&](const std::string& config) {
-    Write("cfg.json", config);
-    const auto read = LoadDictionary(folder_);
-    EXPECT_EQ(read.status().code(), absl::StatusCode::kInvalidArgument) << config;
-    return std::string(read.status().message());
-  };
-  EXPECT_THAT(message("{"), HasSubstr("cfg.json"));
-  EXPECT_THAT(message(R"({"num_latents": 2, "k": 1, "d_in": 2})"), HasSubstr("activation"));
-  EXPECT_THAT(message(R"({"activation": "groupmax", "num_latents": 2, "k": 1, "d_in": 2})"), HasSubstr("groupmax"));
-  EXPECT_THAT(message(R"({"activation": "topk", "num_latents": 2, "k": 3, "d_in": 2})"), HasSubstr("\"k\""));
-  EXPECT_THAT(message(R"({"activation": "topk", "num_latents": 2, "k": 1, "d_in": 2, "transcode": true})"),
-              HasSubstr("transcode"));
-}
-
-TEST_F(DictionaryFolder, ANarrowerConfigTakesTheExpansionFactor) {
-  WriteSparsifyFolder(SparsifyTensors());
-  Write("cfg.json", R"({"activation": "topk", "num_latents": 0, "expansion_factor": 1, "k": 1, "d_in": 2})");
-  EXPECT_TRUE(LoadDictionary(folder_).ok());
-}
-
 TEST_F(DictionaryFolder, AFolderThatIsNotThereIsNotFound) {
   EXPECT_EQ(LoadDictionary(folder_).status().code(), absl::StatusCode::kNotFound);
 }
 
-TEST_F(DictionaryFolder, RefusesWhatSparsifyCouldNotReadAndLeavesNothing) {
+TEST_F(DictionaryFolder, RefusesWhatIsNoDictionaryAndLeavesNothing) {
   const auto refuse = [&](const Dictionary& dictionary, const std::string& named) {
     const auto exported = Export(dictionary);
     EXPECT_EQ(exported.status().code(), absl::StatusCode::kInvalidArgument) << named;
@@ -253,19 +237,42 @@ TEST_F(DictionaryFolder, RefusesWhatSparsifyCouldNotReadAndLeavesNothing) {
   };
   Dictionary dictionary = MakeDictionary();
   dictionary.decoder_weight[2][1] = std::numeric_limits<float>::infinity();
-  refuse(dictionary, "W_dec");
+  refuse(dictionary, "decoder_weight");
   dictionary = MakeDictionary();
   dictionary.encoder_bias = at::ones({5});
-  refuse(dictionary, "encoder.bias");
+  refuse(dictionary, "encoder_bias");
   dictionary = MakeDictionary();
   dictionary.decoder_bias = at::Tensor();
-  refuse(dictionary, "b_dec");
+  refuse(dictionary, "decoder_bias");
+  dictionary = MakeDictionary();
+  dictionary.threshold = at::ones({6});
+  refuse(dictionary, "\"threshold\" is there, which topk does not have");
   dictionary = MakeDictionary();
   dictionary.k = 7;
   refuse(dictionary, "k is 7");
-  dictionary = MakeDictionary();
-  dictionary.architecture = "gated";
-  refuse(dictionary, "gated");
+  dictionary = RandomDictionary("relu");
+  dictionary.k = 1;
+  refuse(dictionary, "k is 1, allowed are 0 to 0");
+  dictionary.architecture = "crosscoder";
+  refuse(dictionary, "\"crosscoder\"");
+  refuse(RandomDictionary({"relu", 6, 4, 5}, /*centers_input=*/true), "decoder_bias");
+}
+
+TEST_F(DictionaryFolder, RefusesWhatAFormatCanNotExpressAndLeavesNothing) {
+  const auto reason = [&](const Dictionary& dictionary, DictionaryFormat format) {
+    const auto exported = ExportDictionary(dictionary, "{}", {}, 1, folder_, format);
+    EXPECT_EQ(exported.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(NamesInRoot(), ElementsAre());
+    return std::string(exported.status().message());
+  };
+  for (const char* architecture : {"batchtopk", "relu", "gated", "jumprelu", "matryoshka"}) {
+    EXPECT_THAT(reason(RandomDictionary(architecture), DictionaryFormat::kSparsify), HasSubstr(architecture));
+  }
+  const Dictionary wider = RandomDictionary({"topk", 6, 4, 5}, /*centers_input=*/false);
+  EXPECT_THAT(reason(wider, DictionaryFormat::kSparsify), HasSubstr("from width 4 to 5"));
+  EXPECT_THAT(reason(wider, DictionaryFormat::kSaeLens), HasSubstr("\"topk\""));
+  EXPECT_THAT(reason(RandomDictionary({"topk", 6, 4, 4, true}), DictionaryFormat::kSaeLens), HasSubstr("\"topk\""));
+  EXPECT_THAT(reason(RandomDictionary({"relu", 6, 4, 4, true}), DictionaryFormat::kSaeLens), HasSubstr("x - b_dec"));
 }
 
 TEST_F(DictionaryFolder, RefusesFactsAndNamesThatCannotBe) {

@@ -50,6 +50,10 @@ TEST(JsonObject, NamesFileFieldAndWhatWasFound) {
   ExpectError(json.Strings("inner"), {"\"inner.deep\"", "a string is needed"});
   ExpectError(json.StringList("text"), {"\"x\"", "an array of strings is needed"});
   ExpectError(json.StringList("mixed"), {"\"mixed[1]\"", "2", "a string is needed"});
+  ExpectError(json.ObjectList("mixed"), {"\"mixed[0]\"", "\"a\"", "an object is needed"});
+  ExpectError(json.ObjectList("text"), {"\"x\"", "an array of objects is needed"});
+  ExpectError(json.Numbers("text"), {"\"x\"", "an object is needed"});
+  ExpectError(json.Unsigned("number"), {"1.5", "a whole number from 0 is needed"});
 }
 
 TEST(JsonObject, AnErrorIsOneLineWhateverTheFileHolds) {
@@ -83,6 +87,18 @@ TEST(JsonObject, ReadsEveryKindOfField) {
   EXPECT_EQ(*json.Object("o")->String("k"), "v");
   EXPECT_THAT(*json.Strings("o"), ElementsAre(Pair("k", "v")));
   EXPECT_THAT(*json.StringList("l"), ElementsAre("a", "b"));
+  EXPECT_EQ(json.Object("o")->ToText(), R"({"k":"v"})");
+}
+
+TEST(JsonObject, ReadsNumbersAndObjectsInside) {
+  const JsonObject json = Parsed(R"({"seed": 18446744073709551615, "m": {"a": 1, "b": 0.5, "c": null, "d": [1]},
+                                     "files": [{"name": "x"}, {"name": 7}]})");
+  EXPECT_EQ(*json.Unsigned("seed"), 18446744073709551615u);
+  EXPECT_THAT(*json.Numbers("m"), ElementsAre(Pair("a", 1.0), Pair("b", 0.5)));
+  const std::vector<JsonObject> files = *json.ObjectList("files");
+  ASSERT_EQ(files.size(), 2);
+  EXPECT_EQ(*files[0].String("name"), "x");
+  ExpectError(files[1].String("name"), {"f.json", "\"files[1].name\"", "7"});
 }
 
 }  // namespace

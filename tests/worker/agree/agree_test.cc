@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "common/file.h"
 #include "common/sha256.h"
@@ -127,6 +128,21 @@ TEST_F(AgreeTest, RefusesDictionariesOfDifferentWidth) {
   ExpectRefused({a, b}, absl::StrCat(b, ": d_in is 5, but that of ", a, " is 3"));
 }
 
+TEST_F(AgreeTest, ComparesTranscodersOfOnePairOfWidths) {
+  const auto transcoder = [](int64_t d_in, int64_t d_out, uint64_t seed) {
+    Dictionary dictionary = RandomDictionary(4, d_in, seed);
+    dictionary.architecture = "relu";
+    dictionary.k = 0;
+    dictionary.centers_input = false;
+    dictionary.decoder_weight = RandomRows(4, d_out, seed + 2);
+    dictionary.decoder_bias = RandomRows(1, d_out, seed + 3).reshape({-1});
+    return dictionary;
+  };
+  const std::string a = Export("a", transcoder(3, 5, 1));
+  EXPECT_EQ(Compare({a, a}).pairs(0).shared_strict(), 1);
+  ExpectRefused({a, Export("b", transcoder(3, 6, 1))}, "d_out is 6");
+}
+
 TEST_F(AgreeTest, RefusesADamagedFile) {
   const std::string a = Export("a", RandomDictionary(4, 3, 1));
   const std::string b = Export("b", RandomDictionary(4, 3, 2));
@@ -139,9 +155,16 @@ TEST_F(AgreeTest, RefusesADamagedFile) {
 
 TEST_F(AgreeTest, RefusesFactsOfAWrongType) {
   const std::string a = Export("a", RandomDictionary(4, 3, 1));
-  ExpectRefused({a, Export("b", RandomDictionary(4, 3, 2), R"({"seed": -1})")}, "facts.seed: found a number");
-  ExpectRefused({a, Export("c", RandomDictionary(4, 3, 2), R"({"run_id": 7})")}, "facts.run_id");
-  ExpectRefused({a, Export("d", RandomDictionary(4, 3, 2), R"({"batch_hash": []})")}, "facts.batch_hash");
+  const std::string manifest = JoinPath(a, "manifest.json");
+  const std::string good = ReadFile(manifest).value();
+  for (const auto& [facts, why] : std::map<std::string, std::string>{
+           {R"({"seed": -1})", "field \"facts.seed\" is -1, a whole number from 0 is needed"},
+           {R"({"run_id": 7})", "facts.run_id"},
+           {R"({"batch_hash": []})", "facts.batch_hash"}}) {
+    ASSERT_TRUE(
+        WriteFileDurably(manifest, absl::StrReplaceAll(good, {{R"("facts": {})", "\"facts\": " + facts}})).ok());
+    ExpectRefused({a, a}, why);
+  }
 }
 
 TEST_F(AgreeTest, AFailureLeavesTheOutputAsItWas) {

@@ -1,0 +1,87 @@
+#include "sae/inference/row_selection.h"
+
+#include <algorithm>
+
+#include "ATen/ops/exp.h"
+#include "sae/checkpoint/expected_tensors.h"
+
+namespace seedbed {
+namespace {
+
+void Append(int64_t latent, float value, const ActiveLatents& active) {
+  active.latents->push_back(static_cast<uint32_t>(latent));
+  active.values->push_back(value);
+}
+
+}  // namespace
+
+SelectionScratch::SelectionScratch(const Dictionary& dictionary)
+    : top_k(dictionary.latents(), std::max<int64_t>(dictionary.k, 1)),
+      latents(static_cast<size_t>(dictionary.k)),
+      values(static_cast<size_t>(dictionary.k)) {}
+
+RowSelection::RowSelection(const Dictionary& dictionary)
+    : latents_(dictionary.latents()),
+      k_(dictionary.k),
+      encoder_bias_(dictionary.encoder_bias),
+      threshold_(dictionary.threshold),
+      gate_bias_(dictionary.gate_bias),
+      magnitude_bias_(dictionary.magnitude_bias) {
+  if (HasThreshold(dictionary.architecture)) {
+    rule_ = Rule::kThreshold;
+  } else if (dictionary.architecture == "gated") {
+    rule_ = Rule::kGated;
+    magnitude_ = at::exp(dictionary.log_magnitude);
+  } else {
+    rule_ = dictionary.architecture == "topk" ? Rule::kTopK : Rule::kRelu;
+  }
+}
+
+void RowSelection::Select(const float* products, SelectionScratch* scratch, const ActiveLatents& active) const {
+  switch (rule_) {
+    case Rule::kTopK:
+      return SelectTopK(products, scratch, active);
+    case Rule::kRelu:
+      return SelectRelu(products, active);
+    case Rule::kThreshold:
+      return SelectAboveThreshold(products, active);
+    case Rule::kGated:
+      return SelectGated(products, active);
+  }
+}
+
+void RowSelection::SelectTopK(const float* products, SelectionScratch* scratch, const ActiveLatents& active) const {
+  const int64_t count = seedbed::SelectTopK(products, encoder_bias_.const_data_ptr<float>(), latents_, k_,
+                                            &scratch->top_k, scratch->latents.data(), scratch->values.data());
+  active.latents->insert(active.latents->end(), scratch->latents.begin(), scratch->latents.begin() + count);
+  active.values->insert(active.values->end(), scratch->values.begin(), scratch->values.begin() + count);
+}
+
+void RowSelection::SelectRelu(const float* products, const ActiveLatents& active) const {
+  const float* bias = encoder_bias_.const_data_ptr<float>();
+  for (int64_t i = 0; i < latents_; ++i) {
+    const float value = products[i] + bias[i];
+    if (value > 0) Append(i, value, active);
+  }
+}
+
+void RowSelection::SelectAboveThreshold(const float* products, const ActiveLatents& active) const {
+  const float* bias = encoder_bias_.const_data_ptr<float>();
+  const float* threshold = threshold_.const_data_ptr<float>();
+  for (int64_t i = 0; i < latents_; ++i) {
+    const float value = products[i] + bias[i];
+    if (value > 0 && value > threshold[i]) Append(i, value, active);
+  }
+}
+
+void RowSelection::SelectGated(const float* products, const ActiveLatents& active) const {
+  const float* gate_bias = gate_bias_.const_data_ptr<float>();
+  const float* magnitude_bias = magnitude_bias_.const_data_ptr<float>();
+  const float* magnitude = magnitude_.const_data_ptr<float>();
+  for (int64_t i = 0; i < latents_; ++i) {
+    const float value = magnitude[i] * products[i] + magnitude_bias[i];
+    if (products[i] + gate_bias[i] > 0 && value > 0) Append(i, value, active);
+  }
+}
+
+}  // namespace seedbed
