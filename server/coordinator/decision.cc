@@ -77,7 +77,7 @@ std::optional<Decision::SucceededRun> Decision::FirstSucceeded(const GangRecord&
 }
 
 void Decision::EndWell(const GangRecord& gang, const std::string& run_id, const v1::RunResult& result) {
-  const Batches batches = {gang.gang.stream_key(), state_.FindRun(run_id)->sae().hookpoint()};
+  const Batches batches = {gang.gang.stream_key(), NameOfBatches(state_.FindRun(run_id)->sae())};
   const std::optional<SucceededRun> first = FirstSucceeded(gang, batches);
   if (first.has_value() && first->batch_hash != result.batch_hash()) {
     v1::Failure failure;

@@ -43,7 +43,7 @@ class Decision {
   std::vector<v1::Event> Take();
 
  private:
-  using Batches = std::pair<std::string, std::string>;  // Stream key and hookpoint.
+  using Batches = std::pair<std::string, std::string>;  // Stream key and NameOfBatches.
   struct SucceededRun {
     std::string run_id;
     std::string batch_hash;

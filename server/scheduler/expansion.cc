@@ -1,39 +1,53 @@
 #include "server/scheduler/expansion.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "common/architectures.h"
 #include "server/scheduler/message_hash.h"
-#include "server/scheduler/sweep_defaults.h"
+#include "server/scheduler/sae_defaults.h"
 #include "server/state/ids.h"
 
 namespace seedbed {
 namespace {
 
-// What runs of the sweep have in common but for the axes.
-v1::SaeSpec CommonSae(const v1::TrainSpec& train) {
-  v1::SaeSpec sae;
-  sae.set_warmup_steps(train.warmup_steps());
-  sae.set_decay(train.decay());
-  sae.set_auxiliary_alpha(train.auxiliary().alpha());
-  sae.set_dead_after_tokens(train.auxiliary().dead_after_tokens());
-  return sae;
+// What SAEs of the sweep read and reconstruct: hookpoints, then transcoders.
+std::vector<v1::SaeSpec> ExpandPlaces(const v1::SaeGrid& grid) {
+  std::vector<v1::SaeSpec> places;
+  for (const std::string& hookpoint : grid.hookpoints()) places.emplace_back().set_hookpoint(hookpoint);
+  for (const v1::TranscoderSpec& transcoder : grid.transcoders()) {
+    v1::SaeSpec& place = places.emplace_back();
+    place.set_hookpoint(transcoder.input());
+    place.set_target_hookpoint(transcoder.target());
+    place.set_skip(grid.skip());
+  }
+  return places;
+}
+
+// `sae` with each k or each target L0, whichever its architecture has.
+std::vector<v1::SaeSpec> ExpandSparsity(const v1::SaeGrid& grid, const v1::SaeSpec& sae) {
+  std::vector<v1::SaeSpec> expanded;
+  if (FindArchitectureFacts(sae.architecture())->keeps_k) {
+    for (const int k : grid.k()) expanded.emplace_back(sae).set_k(k);
+    return expanded;
+  }
+  for (const double target_l0 : grid.target_l0()) expanded.emplace_back(sae).set_target_l0(target_l0);
+  if (expanded.empty()) expanded.push_back(sae);
+  return expanded;
 }
 
 // One SAE for each sibling set, without its seed.
-std::vector<v1::SaeSpec> ExpandSets(const v1::SweepSpec& spec) {
+std::vector<v1::SaeSpec> ExpandSets(const ResolvedSweep& sweep) {
+  const v1::SaeGrid& grid = sweep.spec.sae();
   std::vector<v1::SaeSpec> sets;
-  v1::SaeSpec sae = CommonSae(spec.train());
-  for (const std::string& hookpoint : spec.sae().hookpoints()) {
-    sae.set_hookpoint(hookpoint);
-    for (const std::string& architecture : spec.sae().architectures()) {
+  for (v1::SaeSpec sae : ExpandPlaces(grid)) {
+    for (const std::string& architecture : grid.architectures()) {
       sae.set_architecture(architecture);
-      for (const int64_t latents : spec.sae().latents()) {
+      for (const int64_t latents : grid.latents()) {
         sae.set_latents(latents);
-        sae.set_learning_rate(spec.train().has_learning_rate() ? spec.train().learning_rate()
-                                                               : DefaultLearningRate(latents));
-        for (const int k : spec.sae().k()) {
-          sae.set_k(k);
-          sets.push_back(sae);
+        for (v1::SaeSpec& set : ExpandSparsity(grid, sae)) {
+          ResolveSae(sweep.spec.train(), sweep.shape, set);
+          sets.push_back(std::move(set));
         }
       }
     }
@@ -41,11 +55,11 @@ std::vector<v1::SaeSpec> ExpandSets(const v1::SweepSpec& spec) {
   return sets;
 }
 
-void ExpandRuns(const v1::SweepSpec& spec, absl::string_view sweep_id, Expansion& expansion) {
-  for (const v1::SaeSpec& sae : ExpandSets(spec)) {
+void ExpandRuns(const ResolvedSweep& sweep, absl::string_view sweep_id, Expansion& expansion) {
+  for (const v1::SaeSpec& sae : ExpandSets(sweep)) {
     v1::SiblingSet& set = expansion.sibling_sets.emplace_back();
     set.set_sibling_set_id(SiblingSetId(sweep_id, static_cast<int64_t>(expansion.sibling_sets.size()) - 1));
-    for (const uint64_t seed : spec.sae().seeds()) {
+    for (const uint64_t seed : sweep.spec.sae().seeds()) {
       const std::string run_id = RunId(sweep_id, static_cast<int64_t>(expansion.runs.size()));
       v1::Run& run = expansion.runs.emplace_back();
       run.set_run_id(run_id);
@@ -120,7 +134,7 @@ std::string StreamKey(const v1::StreamSpec& stream) { return MessageSha256(strea
 
 Expansion ExpandSweep(const ResolvedSweep& sweep, absl::string_view sweep_id, const PackingOptions& packing) {
   Expansion expansion;
-  ExpandRuns(sweep.spec, sweep_id, expansion);
+  ExpandRuns(sweep, sweep_id, expansion);
   FormGangs(sweep, sweep_id, packing, expansion);
   return expansion;
 }

@@ -15,7 +15,9 @@
 namespace seedbed {
 
 struct Expansion {
-  std::vector<v1::Run> runs;  // Hookpoints vary slowest, then architectures, latents and k; seeds vary fastest.
+  // Hookpoints and then transcoders vary slowest, then architectures, latents and k or the target L0, whichever an
+  // architecture has; seeds vary fastest.
+  std::vector<v1::Run> runs;
   std::vector<v1::Gang> gangs;
   std::vector<v1::SiblingSet> sibling_sets;
 };

@@ -19,6 +19,8 @@ bool IsHookpointText(absl::string_view text) {
   });
 }
 
+bool IsHookpointPattern(absl::string_view text) { return text.find_first_of("*?[]") != absl::string_view::npos; }
+
 bool IsCanonicalHookpoint(absl::string_view text) {
   if (text == "embeddings") return true;
   const std::vector<absl::string_view> parts = absl::StrSplit(text, '.');

@@ -14,6 +14,9 @@ inline constexpr size_t kMostHookpointBytes = 128;
 // patterns, none of which can leave a folder.
 bool IsHookpointText(absl::string_view text);
 
+// Has one of the characters of patterns, so it can mean more than one hookpoint.
+bool IsHookpointPattern(absl::string_view text);
+
 // "embeddings", "layers.N", or "layers.N." and one of attn, mlp, mlp_in and resid_mid; N in decimal without leading
 // zeros. Such a name means itself in every model.
 bool IsCanonicalHookpoint(absl::string_view text);

@@ -5,15 +5,14 @@
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/quoted.h"
+#include "server/scheduler/path_check.h"
 #include "server/scheduler/stream_shape.h"
 
 namespace seedbed {
 namespace {
 
-constexpr size_t kMostPathBytes = 4096;
 constexpr int kMostTokenFiles = 64;
 constexpr int kMostExcludedTokens = 1024;
 constexpr double kMostWeight = 1e9;
@@ -21,15 +20,6 @@ constexpr int64_t kMostRows = int64_t{1} << 40;
 constexpr int64_t kMostTokenId = 0xFFFF'FFFF;  // Token files hold 32 bits at most.
 
 constexpr absl::string_view kAbsentForFolder = "must be absent where activations come from a folder";
-
-void CheckPath(absl::string_view field, const std::string& path, ViolationList& violations) {
-  if (path.empty() || path.front() != '/') {
-    violations.Add(field, absl::StrCat("is ", Quoted(path), "; must be an absolute path"));
-  } else if (path.size() > kMostPathBytes || absl::StrContains(path, '\0')) {
-    violations.Add(field, absl::StrCat("is ", Quoted(path), "; must be at most ", kMostPathBytes,
-                                       " bytes without a null character"));
-  }
-}
 
 void CheckModel(const v1::SweepSpec& spec, ViolationList& violations) {
   const v1::ModelSpec& model = spec.model();

@@ -1,7 +1,6 @@
 #include "server/scheduler/sweep_defaults.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace seedbed {
 
@@ -22,8 +21,6 @@ void FillConstantDefaults(v1::SweepSpec& spec) {
   v1::TrainSpec& train = *spec.mutable_train();
   if (!train.has_epochs()) train.set_epochs(1);
   if (!train.has_batch_tokens()) train.set_batch_tokens(4096);
-  if (!train.has_decay()) train.set_decay(v1::LEARNING_RATE_DECAY_LINEAR);
-  if (!train.mutable_auxiliary()->has_alpha()) train.mutable_auxiliary()->set_alpha(0);
   if (spec.sae().architectures().empty()) spec.mutable_sae()->add_architectures("topk");
   if (!spec.agreement().has_threshold()) spec.mutable_agreement()->set_threshold(0.7);
 }
@@ -33,13 +30,6 @@ void FillDerivedDefaults(const StreamShape& shape, v1::SweepSpec& spec) {
   if (activations.normalize() == v1::NORMALIZATION_MEAN_SQUARE && !activations.has_normalize_rows()) {
     activations.set_normalize_rows(std::min(activations.shuffle_rows(), shape.rows_per_epoch));
   }
-  v1::TrainSpec& train = *spec.mutable_train();
-  if (!train.has_warmup_steps()) train.set_warmup_steps(std::min<int64_t>(1000, shape.steps_per_run / 10));
-  if (!train.auxiliary().has_dead_after_tokens()) {
-    train.mutable_auxiliary()->set_dead_after_tokens(std::min<int64_t>(10'000'000, shape.rows_per_epoch));
-  }
 }
-
-double DefaultLearningRate(int64_t latents) { return 2e-4 / std::sqrt(static_cast<double>(latents) / 16384.0); }
 
 }  // namespace seedbed

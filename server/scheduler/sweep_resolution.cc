@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/quoted.h"
+#include "server/scheduler/grid_validation.h"
 #include "server/scheduler/hookpoint_name.h"
 #include "server/scheduler/stream_validation.h"
 #include "server/scheduler/sweep_defaults.h"
@@ -30,6 +31,11 @@ std::string FieldThatNeedsInspection(const v1::SweepSpec& spec) {
   for (int i = 0; i < spec.sae().hookpoints_size(); ++i) {
     if (!IsCanonicalHookpoint(spec.sae().hookpoints(i))) return ElementPath("sae.hookpoints", i);
   }
+  for (int i = 0; i < spec.sae().transcoders_size(); ++i) {
+    const std::string field = ElementPath("sae.transcoders", i);
+    if (!IsCanonicalHookpoint(spec.sae().transcoders(i).input())) return absl::StrCat(field, ".input");
+    if (!IsCanonicalHookpoint(spec.sae().transcoders(i).target())) return absl::StrCat(field, ".target");
+  }
   return "";
 }
 
@@ -38,12 +44,21 @@ std::string InspectionDefect(const v1::InspectionResult& result) {
   if (result.rows_per_epoch() < 0 || result.rows_per_epoch() > kMostTokens) {
     return absl::StrCat("rows_per_epoch is ", result.rows_per_epoch(), "; must be 0..", kMostTokens);
   }
-  if (result.hookpoints().empty()) return "hookpoints is empty; must have at least one";
+  if (result.hookpoints().empty() && result.transcoders().empty()) {
+    return "hookpoints is empty; must have at least one, or transcoders must";
+  }
   absl::flat_hash_set<absl::string_view> seen;
   for (int i = 0; i < result.hookpoints_size(); ++i) {
     if (IsHookpointText(result.hookpoints(i)) && seen.insert(result.hookpoints(i)).second) continue;
     return absl::StrCat(ElementPath("hookpoints", i), " is ", Quoted(result.hookpoints(i)),
                         "; must be a name, and there once");
+  }
+  for (int i = 0; i < result.transcoders_size(); ++i) {
+    const v1::TranscoderSpec& transcoder = result.transcoders(i);
+    for (const std::string* name : {&transcoder.input(), &transcoder.target()}) {
+      if (IsHookpointText(*name)) continue;
+      return absl::StrCat(ElementPath("transcoders", i), " is from or to ", Quoted(*name), "; must be a name");
+    }
   }
   return "";
 }
@@ -58,6 +73,8 @@ ResolvedSweep ResolveSweep(v1::SweepSpec spec, const v1::InspectionResult* inspe
     }
     if (violations.empty()) {
       *spec.mutable_sae()->mutable_hookpoints() = inspection->hookpoints();
+      *spec.mutable_sae()->mutable_transcoders() = inspection->transcoders();
+      CheckTranscoders(spec.sae(), violations);
       CheckRunCount(spec.sae(), violations);
     }
     if (RowsMustBeCounted(spec)) counted_rows = inspection->rows_per_epoch();

@@ -13,7 +13,9 @@
 namespace seedbed {
 
 struct ResolvedSweep {
-  v1::SweepSpec spec;                     // Hookpoints by canonical name, with every default where nothing is wrong.
+  // Hookpoints by canonical name. Where nothing is wrong, with every default but those that each run has by its
+  // architecture's convention (sae_defaults.h).
+  v1::SweepSpec spec;
   StreamShape shape;                      // Where nothing is wrong.
   std::vector<SpecViolation> violations;  // Empty = it can be trained.
 };
@@ -22,8 +24,8 @@ struct ResolvedSweep {
 // exclusion by token, a folder of activations. Empty = there is none.
 std::string FieldThatNeedsInspection(const v1::SweepSpec& spec);
 
-// Why the answer of a worker can't be used: no hookpoints or one that no model has, a count of rows that no stream has.
-// Empty = it can.
+// Why the answer of a worker can't be used: nothing to train on, a hookpoint that no model has, a count of rows that no
+// stream has. Empty = it can.
 std::string InspectionDefect(const v1::InspectionResult& result);
 
 // `spec` is what ValidateSweep gave, `inspection` an answer without defect and error, or nullptr where none of its

@@ -2,7 +2,6 @@
 #ifndef SEEDBED_SERVER_SCHEDULER_SWEEP_VALIDATION_H_
 #define SEEDBED_SERVER_SCHEDULER_SWEEP_VALIDATION_H_
 
-#include <cstdint>
 #include <vector>
 
 #include "seedbed/v1/sweep.pb.h"
@@ -10,9 +9,6 @@
 #include "server/scheduler/violations.h"
 
 namespace seedbed {
-
-// Runs in one sweep.
-inline constexpr int64_t kMostRuns = 10'000;
 
 struct ValidatedSweep {
   v1::SweepSpec spec;                     // With the defaults that are constants.
@@ -22,10 +18,7 @@ struct ValidatedSweep {
 // Hookpoints may be names, synonyms and patterns; what they mean, ResolveSweep finds.
 ValidatedSweep ValidateSweep(v1::SweepSpec spec);
 
-// Whether the grid makes more runs than kMostRuns.
-void CheckRunCount(const v1::SaeGrid& grid, ViolationList& violations);
-
-// Whether a run takes at least one step.
+// Whether a run takes at least one step, and its decay begins before the last.
 void CheckSteps(const v1::SweepSpec& spec, const StreamShape& shape, ViolationList& violations);
 
 }  // namespace seedbed

@@ -1,6 +1,7 @@
 #include "server/state/records.h"
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
 namespace seedbed {
@@ -26,6 +27,11 @@ v1::SweepState DeriveSweepState(const SweepRecord& sweep) {
   if (sweep.cancelled) return v1::SWEEP_STATE_CANCELLED;
   if (!HasEnded(sweep)) return sweep.started ? v1::SWEEP_STATE_RUNNING : v1::SWEEP_STATE_QUEUED;
   return sweep.run_counts[v1::RUN_STATE_FAILED] > 0 ? v1::SWEEP_STATE_FAILED : v1::SWEEP_STATE_SUCCEEDED;
+}
+
+std::string NameOfBatches(const v1::SaeSpec& sae) {
+  if (sae.target_hookpoint().empty()) return sae.hookpoint();
+  return absl::StrCat(sae.hookpoint(), " -> ", sae.target_hookpoint());
 }
 
 std::string RunStateName(v1::RunState state) { return WithoutPrefix(v1::RunState_Name(state), "RUN_STATE_"); }

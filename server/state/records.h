@@ -33,8 +33,8 @@ struct SweepRecord {
   std::vector<std::string> run_ids;  // In the order of the grid.
   std::vector<std::string> gang_ids;
   std::vector<std::string> sibling_set_ids;
-  // By stream key and hookpoint: the first run that succeeded there, whose batches all others must have been trained
-  // on.
+  // By stream key and what NameOfBatches gives: the first run that succeeded there, whose batches all others must have
+  // been trained on.
   absl::flat_hash_map<std::pair<std::string, std::string>, std::string> first_succeeded;
   RunCounts run_counts = {};
 };
@@ -63,6 +63,9 @@ bool HasEnded(v1::RunState state);
 bool HasEnded(const SweepRecord& sweep);
 
 v1::SweepState DeriveSweepState(const SweepRecord& sweep);
+
+// What decides a run's batches within its stream: "layers.9", and of a transcoder "layers.9.mlp_in -> layers.9.mlp".
+std::string NameOfBatches(const v1::SaeSpec& sae);
 
 // "queued", "training", "user_error", ...: the enum value without its prefix, in lower case.
 std::string RunStateName(v1::RunState state);

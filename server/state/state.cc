@@ -270,7 +270,7 @@ absl::Status State::Succeed(SweepRecord& sweep, const v1::RunSucceeded& body, in
   EndRun(sweep, *run, v1::RUN_STATE_SUCCEEDED, time_unix_ms);
   if (!body.result().batch_hash().empty()) {
     const std::string& stream_key = gangs_[run->gang_id()].gang.stream_key();
-    sweep.first_succeeded.try_emplace({stream_key, run->sae().hookpoint()}, run->run_id());
+    sweep.first_succeeded.try_emplace({stream_key, NameOfBatches(run->sae())}, run->run_id());
   }
   return absl::OkStatus();
 }

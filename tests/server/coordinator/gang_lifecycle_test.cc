@@ -266,6 +266,24 @@ TEST_F(GangLifecycleTest, HookpointsHaveBatchesOfTheirOwn) {
   EXPECT_EQ(GetSweep().state(), v1::SWEEP_STATE_SUCCEEDED);
 }
 
+TEST_F(GangLifecycleTest, TranscodersHaveBatchesOfTheirOwnAndAreHeldToThem) {
+  ASSERT_TRUE(worker_.Connect(*coordinator_).ok());
+  v1::SweepSpec spec = DemoSweep(2);
+  v1::TranscoderSpec& transcoder = *spec.mutable_sae()->add_transcoders();
+  transcoder.set_input("layers.9");
+  transcoder.set_target("layers.9.mlp");
+  ASSERT_TRUE(Submit(spec, worker_).ok());
+  ASSERT_TRUE(worker_.Obey().ok());
+  for (const char* autoencoder : {"s1-r0", "s1-r1"}) worker_.SucceedOne(autoencoder, "aa");
+  worker_.SucceedOne("s1-r2", "bb");
+  worker_.SucceedOne("s1-r3", "cc");
+  ASSERT_TRUE(worker_.Report().ok());
+  EXPECT_EQ(GetRun("s1-r2").state(), v1::RUN_STATE_SUCCEEDED);
+  EXPECT_EQ(GetRun("s1-r3").failure().message(),
+            "run s1-r3 was trained on batches cc, but run s1-r2 of the same stream and hookpoint layers.9 -> "
+            "layers.9.mlp on bb");
+}
+
 TEST_F(GangLifecycleTest, TheNextAttemptTrainsOnlyWhatIsUnfinished) {
   Start();
   worker_.Step(1);

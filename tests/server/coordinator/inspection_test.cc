@@ -57,7 +57,7 @@ TEST_F(InspectionTest, TheWorkersFindingsDecideTheSweep) {
   EXPECT_FALSE(IsAnswered(answer));
   ASSERT_EQ(a_.directive().inspections_size(), 1) << "pushed, without a report";
   EXPECT_EQ(a_.directive().inspections(0).spec().sae().hookpoints(0), "layers.*.mlp");
-  EXPECT_EQ(a_.directive().inspections(0).spec().train().decay(), v1::LEARNING_RATE_DECAY_LINEAR);
+  EXPECT_EQ(a_.directive().inspections(0).spec().activations().shuffle_rows(), 65'536);
   EXPECT_THAT(store_.events(), IsEmpty());
   v1::InspectionResult& found = Found(a_, Asked(a_));
   for (const char* name : {"layers.0.mlp", "layers.1.mlp"}) found.add_hookpoints(name);

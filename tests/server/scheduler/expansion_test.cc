@@ -70,6 +70,71 @@ TEST(Expansion, SiblingsDifferInTheirSeedAlone) {
   }
 }
 
+// Each run as "hookpoint architecture latents k target_l0".
+std::vector<std::string> Described(const Expansion& expansion) {
+  std::vector<std::string> runs;
+  for (const v1::Run& run : expansion.runs) {
+    const v1::SaeSpec& sae = run.sae();
+    runs.push_back(absl::StrCat(sae.hookpoint(), sae.target_hookpoint().empty() ? "" : ">", sae.target_hookpoint(), " ",
+                                sae.architecture(), " ", sae.latents(), " ", sae.k(), " ", sae.target_l0()));
+  }
+  return runs;
+}
+
+TEST(Expansion, KAndTheTargetAreAxesOfTheArchitecturesThatHaveThem) {
+  v1::SweepSpec spec = DemoSweep(1);
+  for (const char* name : {"topk", "relu", "matryoshka"}) spec.mutable_sae()->add_architectures(name);
+  spec.mutable_sae()->add_k(32);
+  for (const double target : {16, 32, 64}) spec.mutable_sae()->add_target_l0(target);
+  EXPECT_THAT(Described(Expand(spec)),
+              ElementsAre("layers.9 topk 512 16 0", "layers.9 topk 512 32 0", "layers.9 relu 512 0 16",
+                          "layers.9 relu 512 0 32", "layers.9 relu 512 0 64", "layers.9 matryoshka 512 16 0",
+                          "layers.9 matryoshka 512 32 0"));
+  spec.mutable_sae()->clear_target_l0();
+  spec.mutable_sae()->clear_k();
+  spec.mutable_sae()->add_k(16);
+  EXPECT_THAT(Described(Expand(spec)),
+              ElementsAre("layers.9 topk 512 16 0", "layers.9 relu 512 0 0", "layers.9 matryoshka 512 16 0"));
+}
+
+// The sweep of the page on the architecture.
+TEST(Expansion, AGridOfThreeArchitecturesHasNoRunOfKTimesTarget) {
+  v1::SweepSpec spec = Grid();
+  spec.mutable_sae()->clear_k();
+  spec.mutable_sae()->add_k(16);
+  spec.mutable_sae()->add_target_l0(16);
+  for (const char* name : {"topk", "relu", "gated"}) spec.mutable_sae()->add_architectures(name);
+  const Expansion expansion = Expand(spec);
+  EXPECT_EQ(expansion.sibling_sets.size(), 2 * 3 * 2);
+  EXPECT_EQ(expansion.runs.size(), 2 * 3 * 2 * 2);
+}
+
+TEST(Expansion, TranscodersComeAfterHookpoints) {
+  v1::SweepSpec spec = DemoSweep(1);
+  spec.mutable_sae()->add_transcoders()->set_input("layers.9.mlp_in");
+  spec.mutable_sae()->mutable_transcoders(0)->set_target("layers.9.mlp");
+  EXPECT_THAT(Described(Expand(spec)),
+              ElementsAre("layers.9 topk 512 16 0", "layers.9.mlp_in>layers.9.mlp topk 512 16 0"));
+  spec.mutable_sae()->clear_hookpoints();
+  spec.mutable_sae()->set_skip(true);
+  EXPECT_TRUE(Expand(spec).runs[0].sae().skip());
+}
+
+TEST(Expansion, EachRunHasTheDefaultsOfItsOwnConvention) {
+  v1::SweepSpec spec = DemoSweep(1);
+  spec.mutable_train()->clear_learning_rate();
+  for (const char* name : {"topk", "jumprelu"}) spec.mutable_sae()->add_architectures(name);
+  const Expansion expansion = Expand(spec);
+  EXPECT_EQ(expansion.runs[0].sae().convention(), v1::CONVENTION_SPARSIFY);
+  EXPECT_EQ(expansion.runs[0].sae().decay(), v1::LEARNING_RATE_DECAY_LINEAR);
+  // 512 sequences of 255 rows; 8 epochs in batches of 256 are 4080 steps.
+  EXPECT_EQ(expansion.runs[0].sae().warmup_steps(), 408);
+  EXPECT_EQ(expansion.runs[0].sae().dead_after_tokens(), 130'560);
+  EXPECT_EQ(expansion.runs[1].sae().convention(), v1::CONVENTION_SAELENS);
+  EXPECT_EQ(expansion.runs[1].sae().decay(), v1::LEARNING_RATE_DECAY_CONSTANT);
+  EXPECT_EQ(expansion.runs[1].sae().learning_rate(), 3e-4);
+}
+
 TEST(Expansion, IsASubmissionThatTheStateAccepts) {
   Expansion expansion = Expand(Grid(), "s1", 3);
   v1::Event event;

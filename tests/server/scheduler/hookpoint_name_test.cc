@@ -31,5 +31,10 @@ TEST(HookpointName, TextCannotLeaveAFolder) {
   EXPECT_FALSE(IsHookpointText(std::string("a\0b", 3)));
 }
 
+TEST(HookpointName, APatternHasACharacterOfPatterns) {
+  for (const char* text : {"layers.*.mlp", "layers.?", "layers.[0-3]"}) EXPECT_TRUE(IsHookpointPattern(text)) << text;
+  for (const char* text : {"layers.9.mlp", "embeddings", ""}) EXPECT_FALSE(IsHookpointPattern(text)) << text;
+}
+
 }  // namespace
 }  // namespace seedbed

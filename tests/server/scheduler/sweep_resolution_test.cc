@@ -53,6 +53,18 @@ TEST(FieldThatNeedsInspection, IsTheFirstThatTheFilesDecide) {
   EXPECT_EQ(FieldThatNeedsInspection(spec), "activations.source");
 }
 
+TEST(FieldThatNeedsInspection, IsAnEndOfATranscoderThatIsNotCanonical) {
+  v1::SweepSpec spec = DemoSweep();
+  v1::TranscoderSpec& transcoder = *spec.mutable_sae()->add_transcoders();
+  transcoder.set_input("layers.9.mlp_in");
+  transcoder.set_target("layers.9.mlp");
+  EXPECT_EQ(FieldThatNeedsInspection(spec), "");
+  transcoder.set_target("model.layers.9.mlp");
+  EXPECT_EQ(FieldThatNeedsInspection(spec), "sae.transcoders[0].target");
+  transcoder.set_input("h.9.mlp");
+  EXPECT_EQ(FieldThatNeedsInspection(spec), "sae.transcoders[0].input");
+}
+
 TEST(InspectionDefect, IsWhatNoWorkerMayAnswer) {
   EXPECT_EQ(InspectionDefect(Inspected()), "");
   v1::InspectionResult result;
@@ -66,6 +78,16 @@ TEST(InspectionDefect, IsWhatNoWorkerMayAnswer) {
     result.add_hookpoints(name);
     EXPECT_THAT(InspectionDefect(result), HasSubstr("hookpoints[1] is")) << name;
   }
+}
+
+TEST(InspectionDefect, TranscodersAreSomethingToTrainOnAndHaveNames) {
+  v1::InspectionResult result = Inspected();
+  result.clear_hookpoints();
+  v1::TranscoderSpec& transcoder = *result.add_transcoders();
+  transcoder.set_input("layers.9.mlp_in");
+  EXPECT_THAT(InspectionDefect(result), HasSubstr("transcoders[0] is from or to \"\"; must be a name"));
+  transcoder.set_target("layers.9.mlp");
+  EXPECT_EQ(InspectionDefect(result), "");
 }
 
 TEST(ResolveSweep, TakesOverWhatTheWorkerFoundWrong) {
@@ -88,6 +110,24 @@ TEST(ResolveSweep, HookpointsBecomeTheirCanonicalNames) {
   const ResolvedSweep resolved = Resolve(spec, &inspection);
   EXPECT_THAT(resolved.violations, IsEmpty());
   EXPECT_THAT(resolved.spec.sae().hookpoints(), ElementsAre("layers.0.mlp", "layers.1.mlp"));
+}
+
+TEST(ResolveSweep, TranscodersBecomeTheirCanonicalNamesAndMustDifferThen) {
+  v1::SweepSpec spec = DemoSweep();
+  for (const char* target : {"layers.9.mlp", "h.9.mlp"}) {
+    v1::TranscoderSpec& transcoder = *spec.mutable_sae()->add_transcoders();
+    transcoder.set_input("layers.9.mlp_in");
+    transcoder.set_target(target);
+  }
+  v1::InspectionResult inspection = Inspected();
+  for (int i = 0; i < 2; ++i) {
+    *inspection.add_transcoders() = spec.sae().transcoders(i);
+    inspection.mutable_transcoders(i)->set_target("layers.9.mlp");
+  }
+  const ResolvedSweep resolved = Resolve(spec, &inspection);
+  EXPECT_EQ(resolved.spec.sae().transcoders(1).target(), "layers.9.mlp");
+  ASSERT_THAT(resolved.violations, SizeIs(1));
+  EXPECT_EQ(resolved.violations[0].field, "sae.transcoders[1]");
 }
 
 TEST(ResolveSweep, APatternCanMakeTooManyRuns) {
@@ -125,16 +165,9 @@ TEST(ResolveSweep, NoRowsAreNoSteps) {
 TEST(ResolveSweep, FillsInTheDerivedDefaults) {
   v1::SweepSpec spec = DemoSweep();
   spec.mutable_activations()->set_normalize(v1::NORMALIZATION_MEAN_SQUARE);
-  // 512 sequences of 255 rows; 8 epochs in batches of 256 are 4080 steps.
-  const ResolvedSweep resolved = Resolve(spec);
-  EXPECT_EQ(resolved.spec.train().warmup_steps(), 408);
-  EXPECT_EQ(resolved.spec.train().auxiliary().dead_after_tokens(), 130'560);
-  EXPECT_EQ(resolved.spec.activations().normalize_rows(), 65'536);
+  EXPECT_EQ(Resolve(spec).spec.activations().normalize_rows(), 65'536);
   spec.mutable_data()->set_max_tokens(256 * 4);
   EXPECT_EQ(Resolve(spec).spec.activations().normalize_rows(), 4 * 255) << "no more than the rows of an epoch";
-  spec.mutable_data()->set_max_tokens(1'000'000'000);
-  EXPECT_EQ(Resolve(spec).spec.train().warmup_steps(), 1000);
-  EXPECT_EQ(Resolve(spec).spec.train().auxiliary().dead_after_tokens(), 10'000'000);
 }
 
 TEST(ResolveSweep, NormalizesOverNoMoreThanAnEpoch) {

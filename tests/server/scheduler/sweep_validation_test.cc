@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/server/support/bad_spec.h"
 #include "tests/server/support/sweep_builder.h"
 
 namespace seedbed {
@@ -16,23 +17,9 @@ namespace {
 
 using testing::HasSubstr;
 
-struct BadSpec {
-  std::string label;
-  std::function<void(v1::SweepSpec&)> spoil;
-  std::string field;
-  std::string description;  // A part of it.
-};
-
 class SweepValidationTest : public testing::TestWithParam<BadSpec> {};
 
-TEST_P(SweepValidationTest, NamesTheFieldWhatWasFoundAndWhatIsAllowed) {
-  v1::SweepSpec spec = DemoSweep();
-  GetParam().spoil(spec);
-  const ValidatedSweep validated = ValidateSweep(spec);
-  ASSERT_EQ(validated.violations.size(), 1) << (validated.violations.empty() ? "" : validated.violations[1].field);
-  EXPECT_EQ(validated.violations[0].field, GetParam().field);
-  EXPECT_THAT(validated.violations[0].description, HasSubstr(GetParam().description));
-}
+TEST_P(SweepValidationTest, NamesTheFieldWhatWasFoundAndWhatIsAllowed) { ExpectOneViolation(GetParam()); }
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInf = std::numeric_limits<double>::infinity();
@@ -79,8 +66,12 @@ INSTANTIATE_TEST_SUITE_P(
                 "layers/9"},
         BadSpec{"hookpoint_dots", [](auto& s) { s.mutable_sae()->add_hookpoints(".."); }, "sae.hookpoints[1]",
                 "is \"..\"; must be"},
-        BadSpec{"architecture", [](auto& s) { s.mutable_sae()->add_architectures("relu"); }, "sae.architectures[0]",
-                "is \"relu\"; must be topk"}),
+        BadSpec{"architecture",
+                [](auto& s) {
+                  for (const char* name : {"topk", "lasso"}) s.mutable_sae()->add_architectures(name);
+                },
+                "sae.architectures[1]",
+                "is \"lasso\"; must be one of topk, batchtopk, matryoshka, relu, gated, jumprelu"}),
     [](const auto& info) { return info.param.label; });
 
 INSTANTIATE_TEST_SUITE_P(
@@ -163,8 +154,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadSpec{"learning_rate_inf", [](auto& s) { s.mutable_train()->set_learning_rate(kInf); }, "train.learning_rate",
                 "is inf"},
         BadSpec{"warmup", [](auto& s) { s.mutable_train()->set_warmup_steps(-1); }, "train.warmup_steps", "is -1"},
-        BadSpec{"decay", [](auto& s) { s.mutable_train()->set_decay(v1::LEARNING_RATE_DECAY_UNSPECIFIED); },
-                "train.decay", "must be linear or constant"},
+        BadSpec{"decay", [](auto& s) { s.mutable_train()->set_decay(static_cast<v1::LearningRateDecay>(9)); },
+                "train.decay", "is 9; must be linear, constant or cosine"},
         BadSpec{"alpha", [](auto& s) { s.mutable_train()->mutable_auxiliary()->set_alpha(-0.5); },
                 "train.auxiliary.alpha", "is -0.5; must be finite and at least 0"},
         BadSpec{"alpha_nan", [](auto& s) { s.mutable_train()->mutable_auxiliary()->set_alpha(kNan); },
@@ -338,8 +329,8 @@ TEST(SweepValidation, FillsInEveryConstantDefault) {
   EXPECT_EQ(full.train().epochs(), 1);
   EXPECT_EQ(full.train().batch_tokens(), 4096);
   EXPECT_FALSE(full.train().has_learning_rate()) << "it follows from each run's latents";
-  EXPECT_EQ(full.train().decay(), v1::LEARNING_RATE_DECAY_LINEAR);
-  EXPECT_EQ(full.train().auxiliary().alpha(), 0);
+  EXPECT_FALSE(full.train().has_decay()) << "it follows from each run's convention";
+  EXPECT_FALSE(full.train().auxiliary().has_alpha());
   EXPECT_THAT(full.sae().architectures(), testing::ElementsAre("topk"));
   EXPECT_EQ(full.agreement().threshold(), 0.7);
 }

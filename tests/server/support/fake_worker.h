@@ -83,6 +83,7 @@ class FakeWorker {
       v1::InspectionResult& result = *report_.add_inspection_results();
       result.set_inspection_id(request.inspection_id());
       *result.mutable_hookpoints() = spec.sae().hookpoints();
+      *result.mutable_transcoders() = spec.sae().transcoders();
       result.set_d_model(576);
       const int64_t length = spec.data().sequence_length();
       result.set_rows_per_epoch(
