@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "common/architectures.h"
 #include "google/protobuf/util/json_util.h"
 
 namespace seedbed {
@@ -59,9 +60,38 @@ std::string FormatFailure(const v1::Failure& failure) {
   return absl::StrCat(FormatKind(failure.kind()), ": ", OneLine(failure.message()));
 }
 
+std::string FormatHookpoint(const v1::SaeSpec& sae) {
+  if (sae.target_hookpoint().empty()) return sae.hookpoint();
+  return absl::StrCat(sae.hookpoint(), " -> ", sae.target_hookpoint());
+}
+
+std::string FormatArchitecture(const v1::SaeSpec& sae) {
+  const std::string convention =
+      absl::AsciiStrToLower(absl::StripPrefix(v1::Convention_Name(sae.convention()), "CONVENTION_"));
+  const ArchitectureFacts* const facts = FindArchitectureFacts(sae.architecture());
+  const bool is_default = facts != nullptr && facts->conventions.front() == convention;
+  if (is_default || sae.convention() == v1::CONVENTION_UNSPECIFIED) return sae.architecture();
+  return absl::StrCat(sae.architecture(), " (", convention, ")");
+}
+
+std::string FormatSparsity(const v1::SaeSpec& sae) {
+  if (sae.k() > 0) return absl::StrCat("k ", sae.k());
+  if (sae.target_l0() > 0) return absl::StrCat("L0 ", sae.target_l0());
+  return absl::StrCat("coefficient ", sae.sparsity_coefficient());
+}
+
 std::string FormatSae(const v1::SaeSpec& sae) {
-  return absl::StrCat(sae.hookpoint(), " ", sae.architecture(), ", ", FormatCount(sae.latents()), " latents, k ",
-                      sae.k());
+  return absl::StrCat(FormatHookpoint(sae), " ", FormatArchitecture(sae), ", ", FormatCount(sae.latents()),
+                      " latents, ", FormatSparsity(sae));
+}
+
+const v1::RunMetrics& LatestMetrics(const v1::Run& run) {
+  return run.has_result() ? run.result().metrics() : run.progress().metrics();
+}
+
+std::string FormatL0(const v1::Run& run) {
+  if (!run.result().target_l0_missed()) return FormatFixed(LatestMetrics(run).l0(), 1);
+  return absl::StrCat(FormatFixed(run.result().reached_l0(), 1), ", not ", run.sae().target_l0());
 }
 
 std::string OneLine(absl::string_view text) {

@@ -8,6 +8,7 @@
 #include "client/agreement_report.h"
 #include "client/connection.h"
 #include "client/format.h"
+#include "client/run_table.h"
 #include "client/stream_facts.h"
 #include "client/table.h"
 #include "common/clock.h"
@@ -65,48 +66,6 @@ std::string FormatSweep(const v1::Sweep& sweep, absl::Time now) {
                   absl::StrCat(gang.failed_attempts()), absl::StrCat(gang.run_ids_size()), FormatPlacements(gang)});
   }
   return absl::StrCat(facts.ToString(), "\n", gangs.ToString());
-}
-
-// The latest that is known: of a run that has ended its result, else its progress.
-const v1::RunMetrics& MetricsOf(const v1::Run& run) {
-  return run.has_result() ? run.result().metrics() : run.progress().metrics();
-}
-
-std::string StepText(const v1::Run& run) {
-  if (run.has_result()) return FormatCount(run.result().steps());
-  if (run.progress().total_steps() == 0) return "-";
-  return absl::StrCat(FormatCount(run.progress().step()), "/", FormatCount(run.progress().total_steps()));
-}
-
-std::string RunRemark(const v1::Run& run) {
-  if (run.has_result()) return run.result().dictionary().path();
-  return run.has_failure() ? FormatFailure(run.failure()) : "";
-}
-
-std::string FormatRuns(const v1::ListRunsResponse& response) {
-  Table table({{"RUN"},
-               {"HOOKPOINT"},
-               {"ARCHITECTURE"},
-               {"LATENTS", kRight},
-               {"K", kRight},
-               {"SEED", kRight},
-               {"STATE"},
-               {"ATTEMPT", kRight},
-               {"STEP", kRight},
-               {"FVU", kRight},
-               {"DEAD %", kRight},
-               {"BATCHES"},
-               {"EXPORT OR FAILURE"}});
-  for (const v1::Run& run : response.runs()) {
-    const v1::SaeSpec& sae = run.sae();
-    const bool measured = run.has_result() || run.progress().step() > 0;
-    table.AddRow({run.run_id(), sae.hookpoint(), sae.architecture(), FormatCount(sae.latents()), absl::StrCat(sae.k()),
-                  absl::StrCat(sae.seed()), FormatState(run.state()), absl::StrCat(run.attempt()), StepText(run),
-                  measured ? FormatFixed(MetricsOf(run).fvu(), 4) : "-",
-                  measured ? FormatFixed(100 * MetricsOf(run).dead_fraction(), 1) : "-",
-                  run.has_result() ? run.result().batch_hash().substr(0, 8) : "-", RunRemark(run)});
-  }
-  return table.ToString();
 }
 
 std::string FormatWorkers(const v1::ListWorkersResponse& response, absl::Time now) {

@@ -10,7 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "client/agreement_report.h"
 #include "client/format.h"
-#include "client/table.h"
+#include "client/run_table.h"
 
 namespace seedbed {
 namespace {
@@ -58,18 +58,6 @@ std::string WhichRuns(const std::vector<const v1::Run*>& runs) {
                       ")");
 }
 
-std::string FormatExports(const SweepOutcome& outcome) {
-  Table table({{"RUN"}, {"SEED", Table::Align::kRight}, {"FVU", Table::Align::kRight}, {"EXPORT"}});
-  int rows = 0;
-  for (const v1::Run& run : outcome.runs.runs()) {
-    if (run.state() != v1::RUN_STATE_SUCCEEDED) continue;
-    table.AddRow({run.run_id(), absl::StrCat(run.sae().seed()), FormatFixed(run.result().metrics().fvu(), 4),
-                  run.result().dictionary().path()});
-    ++rows;
-  }
-  return rows == 0 ? "" : absl::StrCat(table.ToString(), "\n");
-}
-
 std::string ElapsedText(const v1::Sweep& sweep) {
   if (sweep.ended_unix_ms() <= sweep.submitted_unix_ms()) return "";
   return absl::StrCat(" in ", FormatElapsed(absl::Milliseconds(sweep.ended_unix_ms() - sweep.submitted_unix_ms())));
@@ -94,7 +82,7 @@ std::string FormatOutcome(const SweepOutcome& outcome) {
   if (outcome.agreements.agreements_size() > 0) {
     absl::StrAppend(&text, FormatAgreements(outcome.agreements), "\n");
   }
-  absl::StrAppend(&text, FormatExports(outcome));
+  if (const std::string exports = FormatExports(outcome.runs); !exports.empty()) absl::StrAppend(&text, exports, "\n");
   absl::StrAppend(&text, "sweep ", outcome.sweep.sweep_id(), " ", FormatState(outcome.sweep.state()),
                   ElapsedText(outcome.sweep), ": ", CountRuns(outcome, v1::RUN_STATE_SUCCEEDED), " of ",
                   outcome.runs.runs_size(), " runs succeeded\n");

@@ -81,9 +81,12 @@ std::string FormatPlaced(const SweepView& view, const v1::GangPlaced& placed) {
 
 std::string FormatSucceeded(const SweepView& view, const v1::RunSucceeded& succeeded) {
   const v1::RunResult& result = succeeded.result();
+  v1::Run run;
+  if (const v1::Run* known = view.FindRun(succeeded.run_id()); known != nullptr) *run.mutable_sae() = known->sae();
+  *run.mutable_result() = result;
   return absl::StrCat(RunName(view, succeeded.run_id()), ": succeeded, FVU ", FormatFixed(result.metrics().fvu(), 4),
-                      ", dead ", FormatFixed(100 * result.metrics().dead_fraction(), 1), " %, batches ",
-                      result.batch_hash());
+                      run.sae().target_l0() > 0 ? absl::StrCat(", L0 ", FormatL0(run)) : "", ", dead ",
+                      FormatFixed(100 * result.metrics().dead_fraction(), 1), " %, batches ", result.batch_hash());
 }
 
 std::string FormatFailed(const SweepView& view, const v1::RunFailed& failed) {

@@ -22,7 +22,7 @@ template <typename List>
 std::string Shortened(const List& values) {
   const int shown = std::min<int>(values.size(), kMostShown);
   const std::string text = absl::StrJoin(values.begin(), values.begin() + shown, ", ");
-  return shown == values.size() ? text : absl::StrCat(text, " and ", values.size() - shown, " more");
+  return shown == static_cast<int>(values.size()) ? text : absl::StrCat(text, " and ", values.size() - shown, " more");
 }
 
 std::string ModelFact(const v1::StreamSpec& stream) {
@@ -30,6 +30,14 @@ std::string ModelFact(const v1::StreamSpec& stream) {
   const std::string type = stream.model_dtype() == v1::FLOAT_TYPE_UNSPECIFIED ? "what the device is best at"
                                                                               : TypeName(stream.model_dtype());
   return absl::StrCat(stream.model_path(), ", in ", type);
+}
+
+std::string TranscodersFact(const v1::SaeGrid& grid) {
+  std::vector<std::string> names;
+  for (const v1::TranscoderSpec& transcoder : grid.transcoders()) {
+    names.push_back(absl::StrCat(transcoder.input(), " -> ", transcoder.target()));
+  }
+  return Shortened(names);
 }
 
 std::string TokensFact(const v1::StreamSpec& stream) {
@@ -77,6 +85,7 @@ std::vector<Fact> StreamFacts(const v1::Sweep& sweep) {
   std::vector<Fact> facts = {
       {"model", ModelFact(stream)},
       {"hookpoints", Shortened(sweep.spec().sae().hookpoints())},
+      {"transcoders", TranscodersFact(sweep.spec().sae())},
       {"tokens", TokensFact(stream)},
       {"folder", stream.folder_path()},
       {"left out", ExclusionsFact(stream)},

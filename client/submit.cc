@@ -65,7 +65,7 @@ std::string FormatDryRun(const v1::SubmitSweepResponse& response) {
                {"HOOKPOINT"},
                {"ARCHITECTURE"},
                {"LATENTS", right},
-               {"K", right},
+               {"SPARSITY"},
                {"SEED", right},
                {"SIBLING SET", right},
                {"GANG", right}});
@@ -73,8 +73,8 @@ std::string FormatDryRun(const v1::SubmitSweepResponse& response) {
   size_t number = 0;
   for (const v1::Run& run : response.runs()) {
     const v1::SaeSpec& sae = run.sae();
-    table.AddRow({absl::StrCat(++number), sae.hookpoint(), sae.architecture(), FormatCount(sae.latents()),
-                  absl::StrCat(sae.k()), absl::StrCat(sae.seed()), absl::StrCat(sets(run.sibling_set_id())),
+    table.AddRow({absl::StrCat(++number), FormatHookpoint(sae), FormatArchitecture(sae), FormatCount(sae.latents()),
+                  FormatSparsity(sae), absl::StrCat(sae.seed()), absl::StrCat(sets(run.sibling_set_id())),
                   absl::StrCat(gangs(run.gang_id()))});
   }
   Table facts({{"sweep"}, {response.sweep().spec().name()}});

@@ -133,11 +133,15 @@ class SweepReader {
 
   // Of a field with members.
   absl::Status ReadElements(const SweepField& field, const YamlEntry& entry) {
-    if (entry.value.kind == YamlNode::Kind::kScalar) return ReadElement(field, field.key, entry.line, entry.value);
+    const bool single = field.TakesSingleValue();
+    if (single && entry.value.kind == YamlNode::Kind::kScalar) {
+      return ReadElement(field, field.key, entry.line, entry.value);
+    }
     if (entry.value.kind != YamlNode::Kind::kList || entry.value.items.empty()) {
       const std::string found = entry.value.kind == YamlNode::Kind::kList ? "an empty list" : Describe(entry.value);
       return Bad(entry.line, field.key, found,
-                 absl::StrCat(field.members[0].Allowed(), ", or a list, each ", field.Allowed()));
+                 absl::StrCat(single ? absl::StrCat(field.members[0].Allowed(), ", or ") : "", "a list, each ",
+                              field.Allowed()));
     }
     for (size_t i = 0; i < entry.value.items.size(); ++i) {
       const std::string key = absl::StrCat(field.key, "[", i, "]");
@@ -151,7 +155,9 @@ class SweepReader {
   absl::Status ReadElement(const SweepField& field, const std::string& key, int line, const YamlNode& node) {
     field.set({}, file_.spec);
     if (node.kind == YamlNode::Kind::kMap) return ReadMembers(field, key, node);
-    if (node.kind != YamlNode::Kind::kScalar) return Bad(line, key, Describe(node), field.Allowed());
+    if (node.kind != YamlNode::Kind::kScalar || !field.TakesSingleValue()) {
+      return Bad(line, key, Describe(node), field.Allowed());
+    }
     return ReadOne(field.members[0], key, line, node);
   }
 
@@ -181,6 +187,7 @@ class SweepReader {
       const YamlNode& item = list.items[i];
       file_.lines[key] = item.line;
       RETURN_IF_ERROR(ReadOne(field, key, item.line, item));
+      if (field.repeats) continue;
       const auto [earlier, is_new] = seen.emplace(CanonicalText(field, item), i);
       if (!is_new) {
         return Bad(item.line, key, absl::StrCat(item.text.substr(0, 60), " a second time"),
@@ -192,7 +199,7 @@ class SweepReader {
 
   static std::string CanonicalText(const SweepField& field, const YamlNode& item) {
     const SweepValue value = *ReadSweepValue(field, item);
-    return absl::StrCat(value.text, " ", value.integer, " ", value.unsigned_int);
+    return absl::StrCat(value.text, " ", value.integer, " ", value.unsigned_int, " ", value.number);
   }
 
   absl::Status ReadOne(const SweepField& field, const std::string& key, int line, const YamlNode& node) {
@@ -200,7 +207,7 @@ class SweepReader {
     absl::StatusOr<SweepValue> value = ReadSweepValue(field, node);
     if (!value.ok()) return Bad(line, key, value.status().message(), field.Allowed());
     if (field.type == SweepField::Type::kPath) value->text = Absolute(folder_, value->text);
-    field.set(*value, file_.spec);
+    if (!value->automatic) field.set(*value, file_.spec);
     return absl::OkStatus();
   }
 

@@ -72,9 +72,20 @@ SweepField List(SweepField field) {
   return field;
 }
 
+SweepField Repeating(SweepField field) {
+  field.repeats = true;
+  return List(std::move(field));
+}
+
 v1::FloatType FloatTypeAt(int64_t index) {
   constexpr v1::FloatType kTypes[] = {v1::FLOAT_TYPE_FLOAT32, v1::FLOAT_TYPE_BFLOAT16, v1::FLOAT_TYPE_FLOAT16};
   return kTypes[index];
+}
+
+// A choice's index as a value of an enum whose 0 is "unspecified" and whose others are the choices, in order.
+template <typename Enum>
+Enum EnumAt(int64_t index) {
+  return static_cast<Enum>(index + 1);
 }
 
 // Paths, or mappings of a path and its weight.
@@ -153,42 +164,134 @@ std::vector<SweepField> ActivationFields() {
   };
 }
 
+SweepField LearningRate() {
+  SweepField field = Number("train.learning_rate", Range::kPositive,
+                            [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->set_learning_rate(v.number); });
+  field.automatic = "auto";
+  return field;
+}
+
 std::vector<SweepField> TrainFields() {
   return {
       Integer("train.epochs", 1, 10'000,
               [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->set_epochs(v.integer); }),
       Integer("train.batch_tokens", 1, kMillion,
               [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->set_batch_tokens(v.integer); }),
-      Number("train.learning_rate", Range::kPositive,
-             [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->set_learning_rate(v.number); }),
+      LearningRate(),
       Integer("train.warmup_steps", 0, kUnbounded,
               [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->set_warmup_steps(v.integer); }),
-      Choice("train.decay", {"linear", "constant"},
+      Choice("train.decay", {"linear", "constant", "cosine"},
              [](const SweepValue& v, SweepSpec& s) {
-               s.mutable_train()->set_decay(v.integer == 0 ? v1::LEARNING_RATE_DECAY_LINEAR
-                                                           : v1::LEARNING_RATE_DECAY_CONSTANT);
+               s.mutable_train()->set_decay(EnumAt<v1::LearningRateDecay>(v.integer));
              }),
+      Integer("train.decay_start_step", 0, kUnbounded,
+              [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->set_decay_start_step(v.integer); }),
+      Number("train.final_learning_rate", Range::kNotNegative,
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->set_final_learning_rate(v.number); }),
       Number("train.auxiliary.alpha", Range::kNotNegative,
              [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->mutable_auxiliary()->set_alpha(v.number); }),
       Integer("train.auxiliary.dead_after_tokens", 1, kUnbounded,
               [](const SweepValue& v, SweepSpec& s) {
                 s.mutable_train()->mutable_auxiliary()->set_dead_after_tokens(v.integer);
               }),
+      Integer("train.auxiliary.k", 1, kMillion,
+              [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->mutable_auxiliary()->set_k(v.integer); }),
+      Choice("train.convention", {"sparsify", "saelens", "dictionary_learning"},
+             [](const SweepValue& v, SweepSpec& s) {
+               s.mutable_train()->set_convention(EnumAt<v1::Convention>(v.integer));
+             }),
+      Choice("train.decoder_bias", {"zero", "mean", "geometric_median"},
+             [](const SweepValue& v, SweepSpec& s) {
+               s.mutable_train()->set_decoder_bias(EnumAt<v1::DecoderBiasStart>(v.integer));
+             }),
+      Choice("train.multi_topk", {"false", "true"},
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->set_multi_topk(v.integer == 1); }),
+      Field("train.init_from", Type::kPath,
+            [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->set_init_from(v.text); }),
+      Choice("train.compute", {"float32", "tf32", "bfloat16"},
+             [](const SweepValue& v, SweepSpec& s) {
+               s.mutable_train()->set_compute(EnumAt<v1::ComputeType>(v.integer));
+             }),
   };
+}
+
+std::vector<SweepField> OptimizerFields() {
+  return {
+      Choice("train.optimizer.kind", {"adam", "signum"},
+             [](const SweepValue& v, SweepSpec& s) {
+               s.mutable_train()->mutable_optimizer()->set_kind(EnumAt<v1::OptimizerKind>(v.integer));
+             }),
+      Number("train.optimizer.beta1", Range::kNotNegative,
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->mutable_optimizer()->set_beta1(v.number); }),
+      Number("train.optimizer.beta2", Range::kNotNegative,
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->mutable_optimizer()->set_beta2(v.number); }),
+      Number("train.optimizer.epsilon", Range::kPositive,
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->mutable_optimizer()->set_epsilon(v.number); }),
+      Number("train.optimizer.momentum", Range::kPositive,
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->mutable_optimizer()->set_momentum(v.number); }),
+      Number("train.optimizer.gradient_clip", Range::kNotNegative,
+             [](const SweepValue& v, SweepSpec& s) {
+               s.mutable_train()->mutable_optimizer()->set_gradient_clip(v.number);
+             }),
+  };
+}
+
+std::vector<SweepField> SparsityFields() {
+  return {
+      Number(
+          "train.sparsity.coefficient", Range::kNotNegative,
+          [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->mutable_sparsity()->set_coefficient(v.number); }),
+      Integer("train.sparsity.warmup_steps", 0, kUnbounded,
+              [](const SweepValue& v, SweepSpec& s) {
+                s.mutable_train()->mutable_sparsity()->set_warmup_steps(v.integer);
+              }),
+      Number("train.sparsity.bandwidth", Range::kPositive,
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->mutable_sparsity()->set_bandwidth(v.number); }),
+      Number("train.sparsity.threshold", Range::kPositive,
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->mutable_sparsity()->set_threshold(v.number); }),
+      Choice("train.sparsity.penalty", {"step", "tanh"},
+             [](const SweepValue& v, SweepSpec& s) {
+               s.mutable_train()->mutable_sparsity()->set_penalty(EnumAt<v1::JumpreluPenalty>(v.integer));
+             }),
+      Repeating(Number(
+          "train.matryoshka.fractions", Range::kPositive,
+          [](const SweepValue& v, SweepSpec& s) { s.mutable_train()->mutable_matryoshka()->add_fractions(v.number); })),
+  };
+}
+
+SweepField Transcoders() {
+  SweepField field = List(Field("sae.transcoders", Type::kText,
+                                [](const SweepValue&, SweepSpec& s) { s.mutable_sae()->add_transcoders(); }));
+  field.members = {Required(Field("input", Type::kText,
+                                  [](const SweepValue& v, SweepSpec& s) {
+                                    s.mutable_sae()->mutable_transcoders()->rbegin()->set_input(v.text);
+                                  })),
+                   Required(Field("target", Type::kText, [](const SweepValue& v, SweepSpec& s) {
+                     s.mutable_sae()->mutable_transcoders()->rbegin()->set_target(v.text);
+                   }))};
+  return field;
 }
 
 std::vector<SweepField> GridFields() {
   return {
-      List(Required(Field("sae.hookpoints", Type::kText,
-                          [](const SweepValue& v, SweepSpec& s) { s.mutable_sae()->add_hookpoints(v.text); }))),
+      List(Field("sae.hookpoints", Type::kText,
+                 [](const SweepValue& v, SweepSpec& s) { s.mutable_sae()->add_hookpoints(v.text); })),
+      Transcoders(),
+      Choice("sae.skip", {"false", "true"},
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_sae()->set_skip(v.integer == 1); }),
       List(Field("sae.architectures", Type::kText,
                  [](const SweepValue& v, SweepSpec& s) { s.mutable_sae()->add_architectures(v.text); })),
       List(Required(Integer("sae.latents", 1, kMillion,
                             [](const SweepValue& v, SweepSpec& s) { s.mutable_sae()->add_latents(v.integer); }))),
-      List(Required(
-          Integer("sae.k", 1, kMillion, [](const SweepValue& v, SweepSpec& s) { s.mutable_sae()->add_k(v.integer); }))),
+      List(Integer("sae.k", 1, kMillion, [](const SweepValue& v, SweepSpec& s) { s.mutable_sae()->add_k(v.integer); })),
+      List(Number("sae.target_l0", Range::kPositive,
+                  [](const SweepValue& v, SweepSpec& s) { s.mutable_sae()->add_target_l0(v.number); })),
       List(Required(Field("sae.seeds", Type::kUnsigned,
                           [](const SweepValue& v, SweepSpec& s) { s.mutable_sae()->add_seeds(v.unsigned_int); }))),
+      Integer("evaluation.sequences", 0, kUnbounded,
+              [](const SweepValue& v, SweepSpec& s) { s.mutable_evaluation()->set_sequences(v.integer); }),
+      Integer("evaluation.every_tokens", 1, kUnbounded,
+              [](const SweepValue& v, SweepSpec& s) { s.mutable_evaluation()->set_every_tokens(v.integer); }),
       Number("agreement.threshold", Range::kCosine,
              [](const SweepValue& v, SweepSpec& s) { s.mutable_agreement()->set_threshold(v.number); }),
       Integer("resources.ranks", 1, 64,
@@ -266,6 +369,8 @@ bool ReadBytes(const SweepField& field, const YamlNode& scalar, SweepValue* valu
 }
 
 bool ReadNumber(const SweepField& field, const YamlNode& scalar, SweepValue* value) {
+  value->automatic = !scalar.quoted && !field.automatic.empty() && scalar.text == field.automatic;
+  if (value->automatic) return true;
   std::string digits;
   return !scalar.quoted && StripUnderscores(scalar.text, true, &digits) && absl::SimpleAtod(digits, &value->number) &&
          std::isfinite(value->number) && InRange(field.range, value->number);
@@ -288,10 +393,16 @@ std::string DescribeScalar(const YamlNode& scalar) {
 
 }  // namespace
 
+bool SweepField::TakesSingleValue() const {
+  return std::none_of(members.begin() + 1, members.end(),
+                      [](const SweepField& member) { return member.need == Need::kAlways; });
+}
+
 std::string SweepField::Allowed() const {
   if (!members.empty()) {
     const auto add_key = [](std::string* out, const SweepField& member) { absl::StrAppend(out, member.key); };
-    return absl::StrCat(members[0].Allowed(), " or a mapping of ", absl::StrJoin(members, ", ", add_key));
+    const std::string mapping = absl::StrCat("a mapping of ", absl::StrJoin(members, ", ", add_key));
+    return TakesSingleValue() ? absl::StrCat(members[0].Allowed(), " or ", mapping) : mapping;
   }
   switch (type) {
     case Type::kName:
@@ -311,7 +422,8 @@ std::string SweepField::Allowed() const {
       return "bytes, 1 or more, as in 500_000_000, 10GB or 512MiB";
     case Type::kNumber:
       if (range == Range::kCosine) return "a number, -1..1";
-      return range == Range::kPositive ? "a number above 0" : "a number, 0 or more";
+      return absl::StrCat(range == Range::kPositive ? "a number above 0" : "a number, 0 or more",
+                          automatic.empty() ? "" : " or ", automatic);
   }
   return "";
 }
@@ -319,7 +431,7 @@ std::string SweepField::Allowed() const {
 const std::vector<SweepField>& SweepFields() {
   static const auto* fields = [] {
     auto* all = new std::vector<SweepField>(DataFields());
-    for (const auto& more : {ActivationFields(), TrainFields(), GridFields()})
+    for (const auto& more : {ActivationFields(), TrainFields(), OptimizerFields(), SparsityFields(), GridFields()})
       all->insert(all->end(), more.begin(), more.end());
     return all;
   }();

@@ -19,6 +19,7 @@ struct SweepValue {
   int64_t integer = 0;        // kInteger, kBytes; of a kChoice its index
   uint64_t unsigned_int = 0;  // kUnsigned
   double number = 0;          // kNumber
+  bool automatic = false;     // It is the field's automatic, and no value is to be set.
 };
 
 struct SweepField {
@@ -31,17 +32,22 @@ struct SweepField {
   std::string key;  // "train.auxiliary.alpha"
   Type type = Type::kText;
   Need need = Need::kNever;
-  bool list = false;  // One value or more, all different.
-  int64_t least = 0;  // Of a kInteger.
+  bool list = false;     // One value or more.
+  bool repeats = false;  // Values of the list may be equal.
+  int64_t least = 0;     // Of a kInteger.
   int64_t most = 0;
   Range range = Range::kPositive;
   std::vector<std::string> choices;
-  // Of a list whose elements may be mappings: their keys. A single value stands for the first of them, and, alone, for
-  // a list of one.
+  std::string automatic;  // Of a kNumber the word that says as much as leaving the key out; empty = there is none.
+  // Of a list whose elements may be mappings: their keys. Where the first of them alone is required, a single value
+  // stands for it, and, alone, for a list of one.
   std::vector<SweepField> members;
   // Puts one value into the spec; called once for each value of a list. Of a field with members it adds the element
   // that they fill in, and gets no value.
   void (*set)(const SweepValue& value, seedbed::v1::SweepSpec& spec) = nullptr;
+
+  // Of a field with members.
+  bool TakesSingleValue() const;
 
   // "an integer, 1..64", "sequential or shuffled"; of one value or element, also where the field is a list.
   std::string Allowed() const;

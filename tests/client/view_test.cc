@@ -6,6 +6,7 @@
 #include "client/format.h"
 #include "client/outcome.h"
 #include "client/progress.h"
+#include "client/run_table.h"
 #include "client/stream_facts.h"
 #include "client/sweep_view.h"
 #include "client/table.h"
@@ -223,7 +224,7 @@ TEST_F(SweepViewTest, EventsInAUsersWords) {
                                                 "'cpu:0' } placements { worker: 'w' slot: 'cpu:1' } }")),
             "gang 1 of 1: attempt 2 on w/cpu:0, w/cpu:1");
   EXPECT_EQ(FormatEvent(view_, Parse<v1::Event>("run_succeeded { run_id: 'r1' result { batch_hash: 'ab' metrics { fvu: "
-                                                "0.165 dead_fraction: 0.006 } } }")),
+                                                "0.165 l0: 15.96 dead_fraction: 0.006 } } }")),
             "run r1 (layers.9 topk, 512 latents, k 16, seed 1): succeeded, FVU 0.1650, dead 0.6 %, batches ab");
   EXPECT_EQ(
       FormatEvent(
@@ -232,6 +233,22 @@ TEST_F(SweepViewTest, EventsInAUsersWords) {
       "gang 1 of 1: attempt 1 ended: rank died: killed; next attempt in 2.0 s");
   EXPECT_THAT(FormatEvent(view_, Parse<v1::Event>("gang_attempt_ended { gang_id: 'g' attempt: 1 }")), IsEmpty());
   EXPECT_THAT(FormatEvent(view_, v1::Event()), IsEmpty());
+}
+
+TEST_F(SweepViewTest, ARunThatMissedItsTargetSaysSoAsItEnds) {
+  v1::Event submitted = Submitted();
+  v1::SaeSpec& sae = *submitted.mutable_sweep_submitted()->mutable_runs(1)->mutable_sae();
+  sae.set_architecture("relu");
+  sae.clear_k();
+  sae.set_target_l0(16);
+  SweepView view;
+  view.Apply(submitted);
+  const auto line = [&](const char* rest) {
+    return FormatEvent(view, Parse<v1::Event>(absl::StrCat("run_succeeded { run_id: 'r1' result { batch_hash: 'ab' ",
+                                                           "metrics { fvu: 0.165 l0: 15.96 } ", rest, " } }")));
+  };
+  EXPECT_THAT(line("reached_l0: 15.9"), HasSubstr("succeeded, FVU 0.1650, L0 16.0, dead"));
+  EXPECT_THAT(line("reached_l0: 20 target_l0_missed: true"), HasSubstr("succeeded, FVU 0.1650, L0 20.0, not 16, dead"));
 }
 
 TEST(ProgressPrinter, RedrawsOnATerminalOnly) {
@@ -328,10 +345,66 @@ TEST(StreamFacts, LeavesOutWhatThereIsNot) {
   EXPECT_EQ(FactsOf(""), "");
 }
 
+TEST(StreamFacts, NamesTranscodersByTheirTwoEnds) {
+  EXPECT_EQ(FactsOf("spec { sae { transcoders { input: 'layers.9.mlp_in' target: 'layers.9.mlp' } } }"),
+            "transcoders: layers.9.mlp_in -> layers.9.mlp\n");
+}
+
 TEST(StreamFacts, ALongListIsCut) {
   std::string hookpoints;
   for (int i = 0; i < 20; ++i) absl::StrAppend(&hookpoints, "hookpoints: 'h", i, "' ");
   EXPECT_THAT(FactsOf(absl::StrCat("spec { sae { ", hookpoints, "} }")), HasSubstr("h11 and 8 more\n"));
+}
+
+std::string SaeLine(const std::string& sae) { return FormatSae(Parse<v1::SaeSpec>(sae)); }
+
+TEST(FormatSae, NamesWhatDecidesTheSparsityAndAConventionThatIsNotTheDefault) {
+  EXPECT_EQ(SaeLine("hookpoint: 'layers.9' architecture: 'topk' latents: 4608 k: 32 convention: CONVENTION_SPARSIFY"),
+            "layers.9 topk, 4,608 latents, k 32");
+  EXPECT_EQ(SaeLine("hookpoint: 'layers.9' architecture: 'topk' latents: 512 k: 32 convention: CONVENTION_SAELENS"),
+            "layers.9 topk (saelens), 512 latents, k 32");
+  EXPECT_EQ(SaeLine("hookpoint: 'layers.9' architecture: 'relu' latents: 512 convention: "
+                    "CONVENTION_DICTIONARY_LEARNING target_l0: 31.5 sparsity_coefficient: 0.1"),
+            "layers.9 relu, 512 latents, L0 31.5");
+  EXPECT_EQ(SaeLine("hookpoint: 'layers.9.mlp_in' target_hookpoint: 'layers.9.mlp' architecture: 'jumprelu' latents: "
+                    "512 convention: CONVENTION_DICTIONARY_LEARNING sparsity_coefficient: 0.5"),
+            "layers.9.mlp_in -> layers.9.mlp jumprelu (dictionary_learning), 512 latents, coefficient 0.5");
+}
+
+TEST(RunTable, ShowsTheLatestMetricsOfEveryRun) {
+  const std::string text = FormatRuns(Parse<v1::ListRunsResponse>(
+      "runs { run_id: 'r0' state: RUN_STATE_SUCCEEDED attempt: 1 sae { hookpoint: 'layers.9' architecture: 'topk' "
+      "latents: 8 k: 2 } result { steps: 40 batch_hash: 'abcdefghijk' dictionary { path: '/x/r0' } "
+      "metrics { fvu: 0.25 l0: 1.94 loss: 0.26 dead_fraction: 0.5 } } }"
+      "runs { run_id: 'r1' state: RUN_STATE_TRAINING attempt: 2 sae { hookpoint: 'a' target_hookpoint: 'b' "
+      "architecture: 'relu' latents: 8 target_l0: 4 seed: 1 } progress { step: 7 total_steps: 40 metrics { fvu: 0.5 "
+      "l0: 3 loss: 12 } } }"
+      "runs { run_id: 'r2' state: RUN_STATE_QUEUED sae { hookpoint: 'a' architecture: 'topk' latents: 8 k: 2 } }"));
+  EXPECT_EQ(text,
+            "RUN  HOOKPOINT  ARCHITECTURE  LATENTS  SPARSITY  SEED  STATE      ATTEMPT  STEP     FVU   L0     LOSS  "
+            "DEAD %  BATCHES   EXPORT OR FAILURE\n"
+            "r0   layers.9   topk                8  k 2          0  succeeded        1    40  0.2500  1.9   0.2600  "
+            "  50.0  abcdefgh  /x/r0\n"
+            "r1   a -> b     relu                8  L0 4         1  training         2  7/40  0.5000  3.0  12.0000  "
+            "   0.0  -\n"
+            "r2   a          topk                8  k 2          0  queued           0     -       -    -        -  "
+            "     -  -\n");
+}
+
+TEST(RunTable, ShowsWhatWasMeasuredOnHeldOutTokensAndMissedTargets) {
+  const std::string text = FormatExports(Parse<v1::ListRunsResponse>(
+      "runs { run_id: 'r0' state: RUN_STATE_SUCCEEDED result { dictionary { path: '/x/r0' } metrics { fvu: 0.25 l0: "
+      "32.1 } evaluation { fvu: 0.375 loss_recovered_zero: 0.984 } reached_l0: 32.1 } sae { target_l0: 32 } }"
+      "runs { run_id: 'r1' state: RUN_STATE_SUCCEEDED result { dictionary { path: '/x/r1' } metrics { fvu: 0.25 l0: "
+      "50 } reached_l0: 45.06 target_l0_missed: true } sae { hookpoint: 'layers.9' architecture: 'gated' latents: 512 "
+      "target_l0: 32 seed: 1 } }"
+      "runs { run_id: 'r2' state: RUN_STATE_FAILED }"));
+  EXPECT_EQ(text,
+            "RUN  SEED     FVU            L0    LOSS  DEAD %  HELD-OUT FVU  LOSS RECOVERED %  EXPORT\n"
+            "r0      0  0.2500          32.1  0.0000     0.0        0.3750              98.4  /x/r0\n"
+            "r1      1  0.2500  45.1, not 32  0.0000     0.0             -                 -  /x/r1\n"
+            "TARGET L0 MISSED: run r1 (layers.9 gated, 512 latents, L0 32, seed 1) came to 45.1\n");
+  EXPECT_EQ(FormatExports(Parse<v1::ListRunsResponse>("runs { state: RUN_STATE_FAILED }")), "");
 }
 
 TEST(Outcome, SucceedsWithEveryAgreementThatIsExpected) {
