@@ -112,6 +112,10 @@ void AddRun(const Options& o, const std::string& hookpoint, uint64_t seed, v1::G
   sae->set_learning_rate(o.learning_rate);
   sae->set_warmup_steps(o.warmup_steps);
   sae->set_decay(v1::LEARNING_RATE_DECAY_LINEAR);
+  sae->set_convention(v1::CONVENTION_SPARSIFY);
+  sae->mutable_optimizer()->set_kind(v1::OPTIMIZER_KIND_ADAM);
+  sae->set_decoder_bias(v1::DECODER_BIAS_START_MEAN);
+  sae->set_compute(v1::COMPUTE_TYPE_FLOAT32);
   sae->set_auxiliary_alpha(o.alpha);
   sae->set_dead_after_tokens(o.dead_after_tokens);
 }

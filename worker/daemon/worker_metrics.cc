@@ -58,6 +58,8 @@ WorkerMetrics::WorkerMetrics(Registry& registry, const std::vector<v1::Slot>& sl
           &GaugeFamily(registry, "seedbed_run_fvu", "Fraction of variance unexplained at the latest measured step"),
           &GaugeFamily(registry, "seedbed_run_l0", "Latents that fired, mean a row, at the latest measured step"),
           &GaugeFamily(registry, "seedbed_run_dead_fraction", "Fraction of latents that are dead"),
+          &GaugeFamily(registry, "seedbed_run_loss", "What is minimised, at the latest measured step"),
+          &GaugeFamily(registry, "seedbed_run_sparsity_coefficient", "Of the sparsity penalty; 0 without one"),
           &GaugeFamily(registry, "seedbed_run_step", "Steps taken"),
           &GaugeFamily(registry, "seedbed_run_rows_per_second", "Rows trained on a second, lately")} {
   auto& slot_family = GaugeFamily(registry, "seedbed_worker_slots", "Slots that this worker offers, by device");
@@ -108,8 +110,13 @@ void WorkerMetrics::SetRun(const v1::RunProgress& progress) {
     for (size_t i = 0; i < kRunSeries; ++i) gauges[i] = &run_families_[i]->Add({{"run", progress.run_id()}});
   }
   const v1::RunMetrics& metrics = progress.metrics();
-  const double values[kRunSeries] = {metrics.fvu(), metrics.l0(), metrics.dead_fraction(),
-                                     static_cast<double>(progress.step()), progress.rows_per_second()};
+  const double values[kRunSeries] = {metrics.fvu(),
+                                     metrics.l0(),
+                                     metrics.dead_fraction(),
+                                     metrics.loss(),
+                                     metrics.sparsity_coefficient(),
+                                     static_cast<double>(progress.step()),
+                                     progress.rows_per_second()};
   for (size_t i = 0; i < kRunSeries; ++i) gauges[i]->Set(values[i]);
 }
 

@@ -36,7 +36,7 @@ class WorkerMetrics {
   void SetLease(absl::Duration remaining) { lease_.Set(absl::ToDoubleSeconds(remaining)); }
 
  private:
-  static constexpr size_t kRunSeries = 5;
+  static constexpr size_t kRunSeries = 7;
   using RunGauges = std::array<prometheus::Gauge*, kRunSeries>;
 
   void SetRun(const v1::RunProgress& progress) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

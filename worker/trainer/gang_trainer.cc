@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
 #include "common/status.h"
+#include "sae/activations/batch_hash.h"
 #include "torch/version.h"
 #include "worker/trainer/failure.h"
 #include "worker/trainer/rank_likeness.h"
@@ -20,6 +21,15 @@ StreamIdentity IdentityOfRank(const TrainerPlan& plan, const StreamInputs& input
   identity["libtorch_version"] = TORCH_VERSION;
   identity["device_type"] = plan.spec.device().substr(0, plan.spec.device().find(':'));
   return identity;
+}
+
+// Of all batches that the run was trained on; of a transcoder the chain of its input's hash and its target's.
+std::string HashOfBatches(const PlannedRun& run, const ActivationStream& stream) {
+  if (run.input == run.target) return stream.hash(run.input).ToString();
+  BatchHash both;
+  both.Add(stream.hash(run.input).bytes());
+  both.Add(stream.hash(run.target).bytes());
+  return both.ToString();
 }
 
 }  // namespace
@@ -41,7 +51,8 @@ GangTrainer::GangTrainer(TrainerPlan plan, MessageSink* sink, Clock* clock)
 absl::Status GangTrainer::MakeRuns() {
   for (const PlannedRun& planned : plan_.runs) {
     if (planned.rank != plan_.spec.rank()) continue;
-    ASSIGN_OR_RETURN(HostedRun run, HostedRun::Make(plan_, planned, inputs_->width(planned.hookpoint)));
+    ASSIGN_OR_RETURN(HostedRun run,
+                     HostedRun::Make(plan_, planned, inputs_->width(planned.input), inputs_->width(planned.target)));
     runs_.push_back(std::move(run));
   }
   return absl::OkStatus();
@@ -97,11 +108,14 @@ bool GangTrainer::HasWork() const {
 absl::Status GangTrainer::Step(const Batch& batch) {
   const absl::Duration start = clock_->Monotonic();
   std::vector<at::Tensor> on_device(batch.activations.size());
+  const auto rows_of = [&](int hookpoint) -> const at::Tensor& {
+    at::Tensor& rows = on_device[hookpoint];
+    if (!rows.defined()) rows = batch.activations[hookpoint].to(at::Device(plan_.spec.device()));
+    return rows;
+  };
   for (HostedRun& run : runs_) {
     if (run.ended()) continue;
-    at::Tensor& rows = on_device[run.planned().hookpoint];
-    if (!rows.defined()) rows = batch.activations[run.planned().hookpoint].to(at::Device(plan_.spec.device()));
-    const absl::Status status = run.Step(rows);
+    const absl::Status status = run.Step(rows_of(run.planned().input), rows_of(run.planned().target));
     if (absl::IsAborted(status)) {
       Fail(run, status);
     } else {
@@ -144,11 +158,11 @@ absl::Status GangTrainer::ExportRuns() {
 }
 
 absl::Status GangTrainer::Export(HostedRun& run) {
-  const int hookpoint = run.planned().hookpoint;
   RunProvenance provenance;
-  provenance.batch_hash = stream_->hash(hookpoint).ToString();
+  provenance.batch_hash = HashOfBatches(run.planned(), *stream_);
   provenance.stream = inputs_->identity();
-  provenance.scale = stream_->scale(hookpoint);
+  provenance.input_scale = stream_->scale(run.planned().input);
+  provenance.target_scale = stream_->scale(run.planned().target);
   provenance.tokens_harvested = stream_->gang_tokens_harvested();
   v1::RankMessage message;
   message.mutable_run_ended()->set_run_id(run.run_id());

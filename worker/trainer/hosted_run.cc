@@ -4,13 +4,29 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "sae/checkpoint/dictionary.h"
 
 namespace seedbed {
 
-absl::StatusOr<HostedRun> HostedRun::Make(const TrainerPlan& plan, const PlannedRun& run, int64_t d_model) {
+namespace {
+
+absl::StatusOr<std::unique_ptr<TrainableSae>> MakeSae(const SaeConfig& config, const std::string& device,
+                                                      const std::string& init_from) {
+  if (init_from.empty()) return MakeTrainableSae(config, device);
+  absl::StatusOr<Dictionary> initial = LoadDictionary(init_from);
+  if (!initial.ok()) return Annotate(initial.status(), "init_from");
+  absl::StatusOr<std::unique_ptr<TrainableSae>> sae = MakeTrainableSae(config, device, &*initial);
+  if (!sae.ok()) return Annotate(sae.status(), absl::StrCat("init_from ", init_from));
+  return sae;
+}
+
+}  // namespace
+
+absl::StatusOr<HostedRun> HostedRun::Make(const TrainerPlan& plan, const PlannedRun& run, int64_t d_in, int64_t d_out) {
   SaeConfig config = run.sae;
-  config.d_in = d_model;
-  absl::StatusOr<std::unique_ptr<TrainableSae>> sae = MakeTrainableSae(config, plan.spec.device());
+  config.d_in = d_in;
+  config.d_out = d_out;
+  absl::StatusOr<std::unique_ptr<TrainableSae>> sae = MakeSae(config, plan.spec.device(), run.spec.init_from());
   if (!sae.ok()) return Annotate(sae.status(), absl::StrCat("run ", run.run_id));
   return HostedRun(run, *std::move(sae), RunRecorder(plan.stream, config.learning_rate));
 }
@@ -18,8 +34,8 @@ absl::StatusOr<HostedRun> HostedRun::Make(const TrainerPlan& plan, const Planned
 HostedRun::HostedRun(PlannedRun planned, std::unique_ptr<TrainableSae> sae, RunRecorder recorder)
     : planned_(std::move(planned)), sae_(std::move(sae)), recorder_(std::move(recorder)) {}
 
-absl::Status HostedRun::Step(const at::Tensor& batch) {
-  ASSIGN_OR_RETURN(const StepMetrics metrics, sae_->Step(batch));
+absl::Status HostedRun::Step(const at::Tensor& input, const at::Tensor& target) {
+  ASSIGN_OR_RETURN(const StepMetrics metrics, sae_->Step(input, target));
   recorder_.Add(metrics);
   return absl::OkStatus();
 }

@@ -17,8 +17,9 @@ namespace seedbed {
 // Not thread-safe.
 class HostedRun {
  public:
-  // `d_model`: width of the run's hookpoint. Errors: as MakeTrainableSae, with the run's id.
-  static absl::StatusOr<HostedRun> Make(const TrainerPlan& plan, const PlannedRun& run, int64_t d_model);
+  // `d_in` and `d_out`: widths of the run's hookpoints. Errors: as MakeTrainableSae and as LoadDictionary of what the
+  // run is to start from, with the run's id.
+  static absl::StatusOr<HostedRun> Make(const TrainerPlan& plan, const PlannedRun& run, int64_t d_in, int64_t d_out);
 
   const PlannedRun& planned() const { return planned_; }
   const std::string& run_id() const { return planned_.run_id; }
@@ -26,8 +27,8 @@ class HostedRun {
   const TrainableSae& sae() const { return *sae_; }
   bool ended() const { return sae_ == nullptr; }
 
-  // One step on the batch of the run's hookpoint. !ended(). Errors: as TrainableSae::Step.
-  absl::Status Step(const at::Tensor& batch);
+  // One step on the batches of the run's hookpoints. !ended(). Errors: as TrainableSae::Step.
+  absl::Status Step(const at::Tensor& input, const at::Tensor& target);
 
   // Nothing more is to be trained; lets go of the SAE.
   void End() { sae_.reset(); }

@@ -1,6 +1,7 @@
 #include "worker/trainer/inspection.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -59,12 +60,16 @@ class Inspector {
   }
 
   void InspectLanguageModel();
+  // By canonical names, as `resolve` gives them. False where one can't be used.
+  bool NameTranscoders(const std::function<absl::StatusOr<Hookpoint>(const std::string&)>& resolve);
   void InspectTokens();
   // The token files by themselves; false where one of them can't be used.
   bool InspectTokenFiles();
   // Rows from a folder need no model; then there is nothing that a pattern could mean.
   bool NameHookpointsWithoutModel();
   void InspectFolder();
+  // Every hookpoint of the sweep once, those of transcoders last.
+  std::vector<std::string> NamesOfAll() const;
   StreamConfig MakeStreamConfig() const;
 
   const v1::SweepSpec& spec_;
@@ -79,12 +84,33 @@ void Inspector::InspectLanguageModel() {
   model_ = *std::move(facts);
   result_.set_d_model(model_->d_model);
   const std::vector<std::string> names(spec_.sae().hookpoints().begin(), spec_.sae().hookpoints().end());
-  const absl::StatusOr<std::vector<Hookpoint>> hookpoints = ResolveHookpoints(*model_, names);
-  if (!hookpoints.ok()) {
-    Check(absl::StrCat("sae.hookpoints[", FirstBadName(*model_, names), "]"), hookpoints.status());
-    return;
+  if (!names.empty()) {
+    const absl::StatusOr<std::vector<Hookpoint>> hookpoints = ResolveHookpoints(*model_, names);
+    if (!hookpoints.ok()) {
+      Check(absl::StrCat("sae.hookpoints[", FirstBadName(*model_, names), "]"), hookpoints.status());
+      return;
+    }
+    for (const Hookpoint& hookpoint : *hookpoints) result_.add_hookpoints(hookpoint.ToString());
   }
-  for (const Hookpoint& hookpoint : *hookpoints) result_.add_hookpoints(hookpoint.ToString());
+  NameTranscoders([&](const std::string& name) -> absl::StatusOr<Hookpoint> {
+    ASSIGN_OR_RETURN(const std::vector<Hookpoint> found, ResolveHookpoints(*model_, {name}));
+    return found.front();
+  });
+}
+
+bool Inspector::NameTranscoders(const std::function<absl::StatusOr<Hookpoint>(const std::string&)>& resolve) {
+  for (int i = 0; i < spec_.sae().transcoders_size(); ++i) {
+    const v1::TranscoderSpec& given = spec_.sae().transcoders(i);
+    const std::string field = absl::StrCat("sae.transcoders[", i, "]");
+    const absl::StatusOr<Hookpoint> input = resolve(given.input());
+    const absl::StatusOr<Hookpoint> target = resolve(given.target());
+    if (!Check(absl::StrCat(field, ".input"), input.status())) return false;
+    if (!Check(absl::StrCat(field, ".target"), target.status())) return false;
+    v1::TranscoderSpec& named = *result_.add_transcoders();
+    named.set_input(input->ToString());
+    named.set_target(target->ToString());
+  }
+  return true;
 }
 
 bool Inspector::InspectTokenFiles() {
@@ -143,12 +169,22 @@ bool Inspector::NameHookpointsWithoutModel() {
     if (!Check(absl::StrCat("sae.hookpoints[", i, "]"), hookpoint.status())) return false;
     result_.add_hookpoints(hookpoint->ToString());
   }
-  return true;
+  return NameTranscoders([](const std::string& name) { return ParseHookpoint(name); });
+}
+
+std::vector<std::string> Inspector::NamesOfAll() const {
+  std::vector<std::string> names(result_.hookpoints().begin(), result_.hookpoints().end());
+  for (const v1::TranscoderSpec& transcoder : result_.transcoders()) {
+    for (const std::string* name : {&transcoder.input(), &transcoder.target()}) {
+      if (std::find(names.begin(), names.end(), *name) == names.end()) names.push_back(*name);
+    }
+  }
+  return names;
 }
 
 void Inspector::InspectFolder() {
   if (spec_.model().path().empty() && !NameHookpointsWithoutModel()) return;
-  const std::vector<std::string> names(result_.hookpoints().begin(), result_.hookpoints().end());
+  const std::vector<std::string> names = NamesOfAll();
   const std::optional<int64_t> width = model_.has_value() ? std::optional<int64_t>(model_->d_model) : std::nullopt;
   int64_t rows = 0;
   for (const std::string& name : names) {
@@ -185,6 +221,7 @@ v1::InspectionResult Inspect(const v1::InspectionRequest& request) {
   Inspector(request.spec(), &result).Run();
   if (result.violations().empty()) return result;
   result.clear_hookpoints();
+  result.clear_transcoders();
   result.clear_d_model();
   result.clear_rows_per_epoch();
   return result;

@@ -35,7 +35,7 @@ Json StreamFacts(const v1::StreamSpec& stream, const RunProvenance& provenance) 
                 {"rows_per_epoch", stream.rows_per_epoch()},
                 {"epochs", stream.epochs()},
                 {"batch_tokens", stream.batch_tokens()},
-                {"scale", provenance.scale}};
+                {"scale", provenance.input_scale}};
   facts.update(Json(provenance.stream));
   if (!stream.model_path().empty()) facts["model_path"] = stream.model_path();
   if (!stream.folder_path().empty()) {
@@ -54,17 +54,62 @@ Json StreamFacts(const v1::StreamSpec& stream, const RunProvenance& provenance) 
   return facts;
 }
 
+Json OptimizerFacts(const v1::OptimizerSpec& optimizer) {
+  Json facts = {{"kind", NameOf(v1::OptimizerKind_Name(optimizer.kind()), "OPTIMIZER_KIND_")},
+                {"gradient_clip", optimizer.gradient_clip()}};
+  if (optimizer.kind() == v1::OPTIMIZER_KIND_SIGNUM) {
+    facts["momentum"] = optimizer.momentum();
+    return facts;
+  }
+  facts["beta1"] = optimizer.beta1();
+  facts["beta2"] = optimizer.beta2();
+  facts["epsilon"] = optimizer.epsilon();
+  return facts;
+}
+
+// What only some architectures have.
+void AddArchitectureFacts(const v1::SaeSpec& sae, Json& facts) {
+  if (sae.k() > 0) {
+    facts["k"] = sae.k();
+    facts["auxiliary_alpha"] = sae.auxiliary_alpha();
+    facts["auxiliary_k"] = sae.auxiliary_k();
+    facts["multi_topk"] = sae.multi_topk();
+    facts["threshold_decay"] = sae.threshold_decay();
+    facts["threshold_start_step"] = sae.threshold_start_step();
+  } else {
+    facts["sparsity_coefficient"] = sae.sparsity_coefficient();
+    facts["sparsity_warmup_steps"] = sae.sparsity_warmup_steps();
+    facts["target_l0"] = sae.target_l0();
+  }
+  if (!sae.group_sizes().empty()) facts["group_sizes"] = sae.group_sizes();
+  if (sae.architecture() != "jumprelu") return;
+  facts["bandwidth"] = sae.bandwidth();
+  facts["initial_threshold"] = sae.initial_threshold();
+  if (sae.penalty() != v1::JUMPRELU_PENALTY_UNSPECIFIED) {
+    facts["penalty"] = NameOf(v1::JumpreluPenalty_Name(sae.penalty()), "JUMPRELU_PENALTY_");
+  }
+}
+
 Json TrainingFacts(const v1::SaeSpec& sae) {
-  return {{"hookpoint", sae.hookpoint()},
-          {"architecture", sae.architecture()},
-          {"latents", sae.latents()},
-          {"k", sae.k()},
-          {"seed", sae.seed()},
-          {"learning_rate", sae.learning_rate()},
-          {"warmup_steps", sae.warmup_steps()},
-          {"decay", NameOf(v1::LearningRateDecay_Name(sae.decay()), "LEARNING_RATE_DECAY_")},
-          {"auxiliary_alpha", sae.auxiliary_alpha()},
-          {"dead_after_tokens", sae.dead_after_tokens()}};
+  Json facts = {{"hookpoint", sae.hookpoint()},
+                {"architecture", sae.architecture()},
+                {"convention", NameOf(v1::Convention_Name(sae.convention()), "CONVENTION_")},
+                {"latents", sae.latents()},
+                {"seed", sae.seed()},
+                {"skip", sae.skip()},
+                {"optimizer", OptimizerFacts(sae.optimizer())},
+                {"learning_rate", sae.learning_rate()},
+                {"warmup_steps", sae.warmup_steps()},
+                {"decay", NameOf(v1::LearningRateDecay_Name(sae.decay()), "LEARNING_RATE_DECAY_")},
+                {"decay_start_step", sae.decay_start_step()},
+                {"final_learning_rate", sae.final_learning_rate()},
+                {"decoder_bias", NameOf(v1::DecoderBiasStart_Name(sae.decoder_bias()), "DECODER_BIAS_START_")},
+                {"dead_after_tokens", sae.dead_after_tokens()},
+                {"compute", NameOf(v1::ComputeType_Name(sae.compute()), "COMPUTE_TYPE_")}};
+  AddArchitectureFacts(sae, facts);
+  if (!sae.target_hookpoint().empty()) facts["target_hookpoint"] = sae.target_hookpoint();
+  if (!sae.init_from().empty()) facts["init_from"] = sae.init_from();
+  return facts;
 }
 
 Json MetricsFacts(const StepMetrics& metrics) {
@@ -72,7 +117,9 @@ Json MetricsFacts(const StepMetrics& metrics) {
           {"mse", metrics.mse},
           {"l0", metrics.l0},
           {"dead_fraction", metrics.dead_fraction},
-          {"auxiliary_loss", metrics.auxiliary_loss}};
+          {"auxiliary_loss", metrics.auxiliary_loss},
+          {"loss", metrics.loss},
+          {"sparsity_coefficient", metrics.sparsity_coefficient}};
 }
 
 v1::Artifact ToProto(const ExportedDictionary& exported) {
@@ -92,7 +139,7 @@ absl::StatusOr<ExportedDictionary> WriteFolder(const TrainerPlan& plan, const Ho
                                                const RunProvenance& provenance) {
   const std::string sweep_folder = JoinPath(plan.spec.artifact_root(), plan.spec.gang().sweep_id());
   RETURN_IF_ERROR(MakeFolders(sweep_folder));
-  return ExportDictionary(WithoutScale(run.sae().ExportDictionary(), provenance.scale, provenance.scale),
+  return ExportDictionary(WithoutScale(run.sae().ExportDictionary(), provenance.input_scale, provenance.target_scale),
                           FactsJson(plan, run, provenance), {{"training.csv", run.recorder().training_csv()}},
                           plan.spec.gang().attempt(), JoinPath(sweep_folder, run.run_id()));
 }
@@ -106,27 +153,35 @@ v1::RunMetrics ToProto(const StepMetrics& metrics) {
   out.set_l0(metrics.l0);
   out.set_dead_fraction(metrics.dead_fraction);
   out.set_auxiliary_loss(metrics.auxiliary_loss);
+  out.set_loss(metrics.loss);
+  out.set_sparsity_coefficient(metrics.sparsity_coefficient);
   return out;
 }
 
 std::string FactsJson(const TrainerPlan& plan, const HostedRun& run, const RunProvenance& provenance) {
   const v1::SaeSpec& sae = run.planned().spec;
   const std::string& device = plan.spec.device();
-  const Json facts = {{"run_id", run.run_id()},
-                      {"sweep_id", plan.spec.gang().sweep_id()},
-                      {"seed", sae.seed()},
-                      {"hookpoint", sae.hookpoint()},
-                      {"architecture", sae.architecture()},
-                      {"latents", sae.latents()},
-                      {"k", sae.k()},
-                      {"stream", StreamFacts(plan.spec.gang().stream(), provenance)},
-                      {"training", TrainingFacts(sae)},
-                      {"steps", run.recorder().steps()},
-                      {"batch_hash", provenance.batch_hash},
-                      {"metrics", MetricsFacts(run.recorder().Result())},
-                      {"device_type", device.substr(0, device.find(':'))},
-                      {"threads", plan.spec.threads()},
-                      {"libtorch_version", TORCH_VERSION}};
+  Json facts = {{"run_id", run.run_id()},
+                {"sweep_id", plan.spec.gang().sweep_id()},
+                {"seed", sae.seed()},
+                {"hookpoint", sae.hookpoint()},
+                {"architecture", sae.architecture()},
+                {"convention", NameOf(v1::Convention_Name(sae.convention()), "CONVENTION_")},
+                {"latents", sae.latents()},
+                {"stream", StreamFacts(plan.spec.gang().stream(), provenance)},
+                {"training", TrainingFacts(sae)},
+                {"steps", run.recorder().steps()},
+                {"batch_hash", provenance.batch_hash},
+                {"metrics", MetricsFacts(run.recorder().Result())},
+                {"device_type", device.substr(0, device.find(':'))},
+                {"threads", plan.spec.threads()},
+                {"libtorch_version", TORCH_VERSION}};
+  if (!sae.target_hookpoint().empty()) {
+    facts["target_hookpoint"] = sae.target_hookpoint();
+    facts["stream"]["target_scale"] = provenance.target_scale;
+  }
+  if (sae.k() > 0) facts["k"] = sae.k();
+  if (sae.target_l0() > 0) facts["metrics"]["reached_l0"] = run.recorder().FinalL0();
   return facts.dump();
 }
 
@@ -140,6 +195,10 @@ absl::StatusOr<v1::RunResult> ExportRun(const TrainerPlan& plan, const HostedRun
   result.set_batch_hash(provenance.batch_hash);
   *result.mutable_dictionary() = ToProto(*exported);
   result.set_tokens_harvested(provenance.tokens_harvested);
+  if (const double target = run.planned().spec.target_l0(); target > 0) {
+    result.set_reached_l0(run.recorder().FinalL0());
+    result.set_target_l0_missed(MissesTargetL0(run.recorder().FinalL0(), target));
+  }
   return result;
 }
 

@@ -19,7 +19,8 @@ namespace seedbed {
 struct RunProvenance {
   std::string batch_hash;  // 32 hexadecimal digits.
   StreamIdentity stream;
-  float scale = 1;               // Of normalisation.
+  float input_scale = 1;         // Of normalisation.
+  float target_scale = 1;        // The same of an autoencoder.
   int64_t tokens_harvested = 0;  // By the gang. Not in the manifest: a cache changes it.
 };
 

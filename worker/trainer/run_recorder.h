@@ -11,6 +11,9 @@
 
 namespace seedbed {
 
+// Whether a run whose FinalL0 is `reached` is more than 2 % off its target. A run that reached nothing finite is.
+bool MissesTargetL0(double reached, double target);
+
 // Pure. Not thread-safe.
 class RunRecorder {
  public:
@@ -22,6 +25,9 @@ class RunRecorder {
   int64_t steps() const { return steps_; }
   int64_t total_steps() const { return total_steps_; }
   const StepMetrics& latest() const { return latest_; }
+
+  // The mean L0 over the last tenth of the steps, rounded up.
+  double FinalL0() const;
 
   // Means over the steps whose batch begins in the last epoch, and at least over the last step. The dead fraction is
   // that after the last step.
@@ -36,11 +42,13 @@ class RunRecorder {
   LearningRateSchedule learning_rate_;
   int64_t total_steps_;
   int64_t first_averaged_step_;
+  int64_t first_final_step_;
   int64_t csv_stride_;
   int64_t steps_ = 0;
   int64_t averaged_ = 0;
   StepMetrics latest_;
   StepMetrics sum_;
+  double final_l0_sum_ = 0;
   std::string csv_;
 };
 

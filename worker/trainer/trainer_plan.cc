@@ -8,6 +8,7 @@
 #include "common/status.h"
 #include "sae/activations/stream_check.h"
 #include "worker/trainer/deal.h"
+#include "worker/trainer/sae_translation.h"
 
 namespace seedbed {
 namespace {
@@ -57,25 +58,6 @@ absl::StatusOr<StreamConfig> MakeStreamConfig(const v1::StreamSpec& spec) {
   return config;
 }
 
-absl::StatusOr<SaeConfig> MakeSaeConfig(const v1::SaeSpec& spec, const StreamConfig& stream) {
-  if (spec.decay() != v1::LEARNING_RATE_DECAY_LINEAR && spec.decay() != v1::LEARNING_RATE_DECAY_CONSTANT) {
-    return FieldError("sae.decay", absl::StrCat("is ", spec.decay(), "; must be linear or constant"));
-  }
-  SaeConfig config;
-  config.architecture = spec.architecture();
-  config.latents = spec.latents();
-  config.k = spec.k();
-  config.seed = spec.seed();
-  config.learning_rate.peak = spec.learning_rate();
-  config.learning_rate.warmup_steps = spec.warmup_steps();
-  config.learning_rate.total_steps = stream.total_batches();
-  config.learning_rate.decay = spec.decay() == v1::LEARNING_RATE_DECAY_LINEAR ? LearningRateSchedule::Decay::kLinear
-                                                                              : LearningRateSchedule::Decay::kConstant;
-  config.auxiliary_alpha = spec.auxiliary_alpha();
-  config.dead_after_tokens = spec.dead_after_tokens();
-  return config;
-}
-
 // Its number in `known`, to which it is added if it is new.
 int NumberOf(const Hookpoint& hookpoint, std::vector<Hookpoint>& known) {
   const auto found = std::find(known.begin(), known.end(), hookpoint);
@@ -89,14 +71,20 @@ absl::Status AddRun(const v1::RunAssignment& assignment, TrainerPlan& plan) {
   PlannedRun run;
   run.run_id = assignment.run_id();
   run.spec = assignment.sae();
-  ASSIGN_OR_RETURN(const Hookpoint hookpoint, ParseHookpoint(run.spec.hookpoint()));
-  run.hookpoint = NumberOf(hookpoint, plan.hookpoints);
-  ASSIGN_OR_RETURN(run.sae, MakeSaeConfig(run.spec, plan.stream));
+  ASSIGN_OR_RETURN(const Hookpoint input, ParseHookpoint(run.spec.hookpoint()));
+  run.input = NumberOf(input, plan.hookpoints);
+  run.target = run.input;
+  if (!run.spec.target_hookpoint().empty()) {
+    ASSIGN_OR_RETURN(const Hookpoint target, ParseHookpoint(run.spec.target_hookpoint()));
+    run.target = NumberOf(target, plan.hookpoints);
+  }
+  ASSIGN_OR_RETURN(run.sae, MakeSaeConfig(run.spec, plan.stream.total_batches()));
   plan.runs.push_back(std::move(run));
   return absl::OkStatus();
 }
 
-// Every hookpoint of a model is d_model wide, so a step costs in proportion to the latents.
+// A step costs about latents x (d_in + d_out). Every hookpoint of a model is d_model wide, so that is in proportion to
+// the latents.
 void DealToRanks(TrainerPlan& plan) {
   std::vector<int64_t> costs;
   for (const PlannedRun& run : plan.runs) costs.push_back(run.sae.latents);
@@ -108,7 +96,7 @@ void DealToRanks(TrainerPlan& plan) {
 
 std::vector<std::vector<int>> TrainerPlan::HostedHookpoints() const {
   std::vector<std::set<int>> sorted(static_cast<size_t>(spec.world_size()));
-  for (const PlannedRun& run : runs) sorted[run.rank].insert(run.hookpoint);
+  for (const PlannedRun& run : runs) sorted[run.rank].insert({run.input, run.target});
   std::vector<std::vector<int>> hosted;
   for (const std::set<int>& of_rank : sorted) hosted.emplace_back(of_rank.begin(), of_rank.end());
   return hosted;

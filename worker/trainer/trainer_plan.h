@@ -15,9 +15,10 @@ namespace seedbed {
 
 struct PlannedRun {
   std::string run_id;
-  int hookpoint = 0;  // Number in TrainerPlan::hookpoints.
-  int rank = 0;       // That trains it: a function of the gang's spec and the world size alone.
-  SaeConfig sae;      // d_in is 0 until the language model is known.
+  int input = 0;   // Number in TrainerPlan::hookpoints.
+  int target = 0;  // What is reconstructed; of an autoencoder the input itself.
+  int rank = 0;    // That trains it: a function of the gang's spec and the world size alone.
+  SaeConfig sae;   // d_in and d_out are 0 until the inputs are known.
   v1::SaeSpec spec;
 };
 
@@ -27,7 +28,7 @@ struct TrainerPlan {
   std::vector<Hookpoint> hookpoints;  // Of all runs, each once, in the order of the runs.
   std::vector<PlannedRun> runs;       // Of the whole gang.
 
-  // By rank: the hookpoints of its runs, ascending.
+  // By rank: the hookpoints of its runs, both ends of a transcoder, ascending.
   std::vector<std::vector<int>> HostedHookpoints() const;
 };
 

@@ -83,6 +83,45 @@ TEST_F(InspectionTest, ResolvesPatternsAndCountsRows) {
   EXPECT_EQ(result.error(), "");
 }
 
+void AddTranscoder(v1::SweepSpec& spec, const char* input, const char* target) {
+  v1::TranscoderSpec& transcoder = *spec.mutable_sae()->add_transcoders();
+  transcoder.set_input(input);
+  transcoder.set_target(target);
+}
+
+TEST_F(InspectionTest, ResolvesBothEndsOfTranscoders) {
+  spec().mutable_sae()->clear_hookpoints();
+  AddTranscoder(spec(), "layers.1.mlp_in", "model.layers.1.mlp");
+  AddTranscoder(spec(), "embed_tokens", "layers.2");
+  const v1::InspectionResult result = Run();
+  EXPECT_THAT(result.violations(), IsEmpty()) << result.DebugString();
+  EXPECT_THAT(result.hookpoints(), IsEmpty());
+  ASSERT_THAT(result.transcoders(), SizeIs(2));
+  EXPECT_EQ(result.transcoders(0).input(), "layers.1.mlp_in");
+  EXPECT_EQ(result.transcoders(0).target(), "layers.1.mlp");
+  EXPECT_EQ(result.transcoders(1).input(), "embeddings");
+  EXPECT_EQ(result.transcoders(1).target(), "layers.2");
+}
+
+TEST_F(InspectionTest, NamesTheEndOfATranscoderThatIsNotInTheModel) {
+  AddTranscoder(spec(), "layers.1.mlp_in", "layers.1.mlp");
+  AddTranscoder(spec(), "layers.1.mlp_in", "layers.7.mlp");
+  ExpectViolation("sae.transcoders[1].target", {"layers.7.mlp"});
+  spec().mutable_sae()->mutable_transcoders(1)->set_input("nonsense");
+  ExpectViolation("sae.transcoders[1].input", {"nonsense"});
+}
+
+TEST_F(InspectionTest, AFoldersTranscodersHaveAFolderForEachEnd) {
+  WriteRows("layers.1.mlp_in", 40, 8);
+  WriteRows("layers.1.mlp", 40, 24);
+  spec().clear_model();
+  spec().mutable_sae()->clear_hookpoints();
+  AddTranscoder(spec(), "layers.1.mlp_in", "layers.1.mlp");
+  EXPECT_EQ(Run().rows_per_epoch(), 40);
+  AddTranscoder(spec(), "layers.1.mlp_in", "layers.2.mlp");
+  ExpectViolation("activations.path", {"layers.2.mlp"});
+}
+
 TEST_F(InspectionTest, CountsRowsThatAreLeftAfterExclusions) {
   const std::vector<uint16_t> tokens =
       SmallModelTokens(TrainerFixture::kSequences * TrainerFixture::kSequenceLength + 5);

@@ -96,6 +96,10 @@ void AddRun(v1::TrainerSpec& spec, const std::string& run_id, const std::string&
   sae->set_learning_rate(0.003);
   sae->set_warmup_steps(2);
   sae->set_decay(v1::LEARNING_RATE_DECAY_LINEAR);
+  sae->set_convention(v1::CONVENTION_SPARSIFY);
+  sae->mutable_optimizer()->set_kind(v1::OPTIMIZER_KIND_ADAM);
+  sae->set_decoder_bias(v1::DECODER_BIAS_START_MEAN);
+  sae->set_compute(v1::COMPUTE_TYPE_FLOAT32);
   sae->set_auxiliary_alpha(0.03125);
   sae->set_dead_after_tokens(256);
 }

@@ -67,6 +67,21 @@ TEST_F(TrainerFailuresTest, TruncatedSafetensors) {
   ExpectUserError(HasSubstr("model.safetensors"));
 }
 
+TEST_F(TrainerFailuresTest, MissingDictionaryToStartFrom) {
+  sae()->set_init_from(fixture_.Path("no-such-dictionary"));
+  ExpectUserError(AllOf(HasSubstr("run run: init_from: "), HasSubstr("no-such-dictionary")));
+}
+
+TEST_F(TrainerFailuresTest, DictionaryOfAnotherWidthToStartFrom) {
+  v1::TrainerSpec first = fixture_.Spec();
+  AddRun(first, "first", "layers.1", 0);
+  RankProcess rank = Start(first);
+  ASSERT_TRUE(rank.Finish().ok()) << rank.LogTail();
+  sae()->set_latents(64);
+  sae()->set_init_from(fixture_.Path("artifacts/sweep/first"));
+  ExpectUserError(AllOf(HasSubstr(sae()->init_from()), HasSubstr("encoder_weight is [48, 16], needed is [64, 16]")));
+}
+
 TEST_F(TrainerFailuresTest, MissingTokenFile) {
   stream()->mutable_tokens(0)->set_path(fixture_.Path("no-such-tokens.bin"));
   ExpectUserError(HasSubstr("no-such-tokens.bin"));

@@ -47,6 +47,10 @@ v1::SaeSpec* AddRun(v1::TrainerSpec& spec, const std::string& run_id, const std:
   sae->set_learning_rate(0.1);
   sae->set_warmup_steps(3);
   sae->set_decay(v1::LEARNING_RATE_DECAY_LINEAR);
+  sae->set_convention(v1::CONVENTION_SPARSIFY);
+  sae->mutable_optimizer()->set_kind(v1::OPTIMIZER_KIND_ADAM);
+  sae->set_decoder_bias(v1::DECODER_BIAS_START_MEAN);
+  sae->set_compute(v1::COMPUTE_TYPE_FLOAT32);
   sae->set_dead_after_tokens(100);
   return sae;
 }
@@ -85,6 +89,23 @@ TEST(TrainerPlanTest, NumbersHookpointsAndDealsRunsByLatents) {
   EXPECT_THAT(MakeTrainerPlan(spec)->HostedHookpoints()[3], IsEmpty());
 }
 
+TEST(TrainerPlanTest, BothEndsOfATranscoderAreHosted) {
+  v1::TrainerSpec spec = GoodSpec();
+  spec.set_world_size(2);
+  spec.set_collective_timeout_ms(1000);
+  AddRun(spec, "r1", "layers.1.mlp", 128);
+  AddRun(spec, "r2", "layers.1.mlp_in", 64)->set_target_hookpoint("layers.1.mlp");
+  const absl::StatusOr<TrainerPlan> plan = MakeTrainerPlan(spec);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->runs[0].input, 0);
+  EXPECT_EQ(plan->runs[0].target, 0);
+  EXPECT_FALSE(plan->runs[0].sae.transcoder);
+  EXPECT_EQ(plan->runs[1].input, 1);
+  EXPECT_EQ(plan->runs[1].target, 0);
+  EXPECT_TRUE(plan->runs[1].sae.transcoder);
+  EXPECT_THAT(plan->HostedHookpoints(), ElementsAre(ElementsAre(0), ElementsAre(0, 1)));
+}
+
 TEST(TrainerPlanTest, DealDoesNotDependOnTheRankThatAsks) {
   v1::TrainerSpec spec = GoodSpec();
   spec.set_world_size(2);
@@ -107,7 +128,8 @@ TEST(TrainerPlanTest, WrongFieldsAreNamed) {
   };
   const auto sae = [](v1::TrainerSpec& spec) { return spec.mutable_gang()->mutable_runs(0)->mutable_sae(); };
   EXPECT_THAT(message_with([&](auto& s) { sae(s)->set_hookpoint("layer.1"); }), HasSubstr("layer.1"));
-  EXPECT_THAT(message_with([&](auto& s) { sae(s)->clear_decay(); }), HasSubstr("sae.decay"));
+  EXPECT_THAT(message_with([&](auto& s) { sae(s)->set_target_hookpoint("layer.2"); }), HasSubstr("layer.2"));
+  EXPECT_THAT(message_with([&](auto& s) { sae(s)->clear_decay(); }), HasSubstr("run r1: sae.decay"));
   EXPECT_THAT(message_with([](auto& s) { s.mutable_gang()->mutable_stream()->clear_order(); }),
               HasSubstr("stream.order"));
   EXPECT_THAT(message_with([](auto& s) { s.mutable_gang()->mutable_stream()->set_batch_tokens(0); }),

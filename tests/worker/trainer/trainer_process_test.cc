@@ -150,10 +150,67 @@ TEST(TrainerProcessTest, ManifestStatesTheFactsAndNothingOfTheAttempt) {
   EXPECT_EQ(facts.at("batch_hash"), ended.at("run").result().batch_hash());
   EXPECT_EQ(facts.at("stream").at("order"), "shuffled");
   EXPECT_EQ(facts.at("stream").at("tokens_sha256").get<std::string>().size(), 64);
-  EXPECT_EQ(facts.at("training").at("decay"), "linear");
+  EXPECT_EQ(facts.at("convention"), "sparsify");
+  EXPECT_EQ(facts.at("k"), 4);
+  const auto& training = facts.at("training");
+  EXPECT_EQ(training.at("decay"), "linear");
+  EXPECT_EQ(training.at("optimizer").at("kind"), "adam");
+  EXPECT_EQ(training.at("decoder_bias"), "mean");
+  EXPECT_EQ(training.at("auxiliary_alpha"), 0.03125);
+  EXPECT_EQ(training.at("compute"), "float32");
+  EXPECT_EQ(training.count("sparsity_coefficient"), 0);
   EXPECT_EQ(facts.at("metrics").at("fvu"), ended.at("run").result().metrics().fvu());
   EXPECT_THAT(files.at("manifest.json"), Not(HasSubstr("attempt")));
   EXPECT_THAT(files.at("training.csv"), HasSubstr("\n21,"));
+}
+
+TEST(TrainerProcessTest, ATranscoderIsTrainedOnBothItsHookpointsWhateverTheRanks) {
+  TrainerFixture fixture;
+  v1::TrainerSpec spec = fixture.Spec();
+  AddRun(spec, "input", "layers.1.mlp_in", 0);
+  AddRun(spec, "target", "layers.1.mlp", 0);
+  for (const uint64_t seed : {0, 1}) {
+    const std::string run_id = absl::StrCat("transcoder-", seed);
+    AddRun(spec, run_id, "layers.1.mlp_in", seed);
+    spec.mutable_gang()->mutable_runs()->rbegin()->mutable_sae()->set_target_hookpoint("layers.1.mlp");
+  }
+  const auto ended = TrainInto(fixture, spec, 1);
+  ASSERT_THAT(ended, SizeIs(4));
+  std::set<std::string> hashes;
+  for (const auto& [run_id, answer] : ended) {
+    ASSERT_TRUE(answer.has_result()) << run_id << ": " << answer.failure().message();
+    EXPECT_LT(answer.result().metrics().fvu(), 1.5) << run_id;
+    hashes.insert(answer.result().batch_hash());
+  }
+  EXPECT_THAT(hashes, SizeIs(3)) << "of the input, of the target, and of both for each transcoder";
+  EXPECT_EQ(ended.at("transcoder-0").result().batch_hash(), ended.at("transcoder-1").result().batch_hash());
+  const auto files = fixture.ExportOf(spec, "transcoder-0");
+  const auto facts = nlohmann::json::parse(files.at("manifest.json")).at("facts");
+  EXPECT_EQ(facts.at("hookpoint"), "layers.1.mlp_in");
+  EXPECT_EQ(facts.at("target_hookpoint"), "layers.1.mlp");
+
+  v1::TrainerSpec together = spec;
+  together.set_artifact_root(fixture.Path("together"));
+  ASSERT_EQ(mkdir(together.artifact_root().c_str(), 0755), 0);
+  TrainInto(fixture, together, 3);
+  EXPECT_EQ(fixture.ExportOf(together, "transcoder-0"), files);
+}
+
+// Nothing is learnt in a step of almost no length, so what comes out is what was started from.
+TEST(TrainerProcessTest, StartsFromADictionary) {
+  TrainerFixture fixture;
+  v1::TrainerSpec spec = fixture.Spec();
+  AddRun(spec, "first", "layers.1", 3);
+  const double trained_fvu = TrainInto(fixture, spec, 1).at("first").result().metrics().fvu();
+  v1::TrainerSpec again = fixture.Spec();
+  AddRun(again, "second", "layers.1", 4);
+  v1::SaeSpec& sae = *again.mutable_gang()->mutable_runs(0)->mutable_sae();
+  sae.set_init_from(fixture.Path("artifacts/sweep/first"));
+  sae.set_learning_rate(1e-12);
+  const v1::RunMetrics metrics = TrainInto(fixture, again, 1).at("second").result().metrics();
+  EXPECT_LT(metrics.fvu(), trained_fvu) << "the mean over an epoch in which it still learnt";
+  const auto facts = nlohmann::json::parse(fixture.ExportOf(again, "second").at("manifest.json")).at("facts");
+  EXPECT_EQ(facts.at("training").at("init_from"), sae.init_from());
 }
 
 // The weights of a dictionary trained with the stream changed by `change`, in an artifact root of its own.
