@@ -153,7 +153,7 @@ void ResolvePenalty(const v1::TrainSpec& train, const Defaults& defaults, int64_
   sae.set_sparsity_coefficient(given.has_coefficient() ? given.coefficient() : defaults.sparsity_coefficient);
   sae.set_sparsity_warmup_steps(given.has_warmup_steps() ? given.warmup_steps()
                                                          : std::min(defaults.sparsity_warmup_steps, steps / 10));
-  if (sae.target_l0() == 0) sae.set_target_l0(defaults.target_l0);
+  if (defaults.target_l0 > 0) sae.set_loss_target_l0(sae.target_l0() > 0 ? sae.target_l0() : defaults.target_l0);
   if (sae.architecture() != "jumprelu") return;
   sae.set_bandwidth(given.has_bandwidth() ? given.bandwidth() : defaults.bandwidth);
   sae.set_initial_threshold(given.has_threshold() ? given.threshold() : defaults.initial_threshold);

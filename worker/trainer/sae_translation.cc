@@ -119,6 +119,7 @@ void TakeNumbers(const v1::SaeSpec& spec, SaeConfig& config) {
   config.sparsity_coefficient = spec.sparsity_coefficient();
   config.sparsity_warmup_steps = spec.sparsity_warmup_steps();
   config.target_l0 = spec.target_l0();
+  config.loss_target_l0 = spec.loss_target_l0();
   config.bandwidth = spec.bandwidth();
   config.initial_threshold = spec.initial_threshold();
   config.threshold_decay = spec.threshold_decay();

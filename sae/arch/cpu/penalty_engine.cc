@@ -299,9 +299,9 @@ void PenaltyEngine::FindPenalty(double coefficient, Sums* sums) {
   sums->penalty = penalized / rows;
   sums->penalty_slope = coefficient;
   if (is_jumprelu() && !is_saelens()) {
-    const double excess = sums->penalty / config_.target_l0 - 1;
+    const double excess = sums->penalty / config_.loss_target_l0 - 1;
     sums->penalty = excess * excess;
-    sums->penalty_slope = coefficient * 2 * excess / config_.target_l0;
+    sums->penalty_slope = coefficient * 2 * excess / config_.loss_target_l0;
   }
   density_.Advance(static_cast<double>(sums->active) / (rows * static_cast<double>(latents())));
 }

@@ -29,8 +29,6 @@ struct Case {
 SaeConfig Config(const std::string& architecture, Convention convention) {
   SaeConfig config = SmallConfig(architecture, convention);
   config.latents = 150;
-  config.target_l0 = 0;
-  if (architecture == "jumprelu" && convention == Convention::kDictionaryLearning) config.target_l0 = 5;
   config.sparsity_coefficient = 0.5;
   config.sparsity_warmup_steps = 10;
   config.dead_after_tokens = 200;

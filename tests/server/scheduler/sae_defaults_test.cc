@@ -119,7 +119,7 @@ INSTANTIATE_TEST_SUITE_P(
                 DictionaryLearning(absl::StrCat("optimizer { ", kAdam, " beta1: 0 gradient_clip: 1 } ",
                                                 "learning_rate: 7e-5 decoder_bias: DECODER_BIAS_START_ZERO ",
                                                 "sparsity_coefficient: 1 sparsity_warmup_steps: 2000 bandwidth: 0.001 ",
-                                                "initial_threshold: 0.001 target_l0: 20"))}),
+                                                "initial_threshold: 0.001 loss_target_l0: 20"))}),
     [](const auto& info) { return info.param.label; });
 
 TEST(SaeDefaults, EveryConventionOfAnArchitectureHasThem) {
