@@ -35,11 +35,15 @@ absl::StatusOr<std::string> FactsOfForeignFolder(const std::string& folder) {
   ASSIGN_OR_RETURN(const FolderFormat format, RecognizeFolderFormat(config));
   ASSIGN_OR_RETURN(const std::string weights_sha256, Sha256OfFile(JoinPath(folder, WeightsNameOf(format.format))));
   const nlohmann::json fields = nlohmann::json::parse(config.ToText());
-  const nlohmann::json facts = {
-      {"imported", {{"format", NameOf(format.format)}, {"config", fields}, {"weights_sha256", weights_sha256}}},
-      {"hookpoint", MetadataText(fields, "hook_name")},
-      {"target_hookpoint", MetadataText(fields, "hook_name_out")},
-      {"stream", {{"model_path", MetadataText(fields, "model_name")}}}};
+  nlohmann::json facts = {
+      {"imported", {{"format", NameOf(format.format)}, {"config", fields}, {"weights_sha256", weights_sha256}}}};
+  const auto add = [](nlohmann::json& object, const char* name, const std::string& text) {
+    if (!text.empty()) object[name] = text;
+  };
+  add(facts, "hookpoint", MetadataText(fields, "hook_name"));
+  add(facts, "target_hookpoint", MetadataText(fields, "hook_name_out"));
+  facts["stream"] = nlohmann::json::object();
+  add(facts["stream"], "model_path", MetadataText(fields, "model_name"));
   return facts.dump();
 }
 

@@ -3,6 +3,7 @@
 #define SEEDBED_SAE_CHECKPOINT_EXPECTED_TENSORS_H_
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,9 @@
 #include "sae/checkpoint/sae_tensors.h"
 
 namespace seedbed {
+
+// Of latents, d_in and d_out in a file.
+inline constexpr int64_t kLargestWidth = std::numeric_limits<int32_t>::max();
 
 struct DictionaryShape {
   std::string architecture;

@@ -69,7 +69,7 @@ std::string Loading(DictionaryFormat format) {
 }  // namespace
 
 std::string ReadmeText(const Dictionary& dictionary, DictionaryFormat format, const RunFacts& facts) {
-  return absl::StrCat("# A sparse dictionary trained with Seedbed, in the format of ", NameOf(format), "\n\n",
+  return absl::StrCat("# A sparse dictionary, exported by Seedbed in the format of ", NameOf(format), "\n\n",
                       Facts(dictionary, facts), Metrics(facts), "\n`manifest.json` has all that is known of the run.\n",
                       "\n## Loading\n\n```python\n", Loading(format), "```\n");
 }

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "ATen/ops/clamp_min.h"
@@ -15,12 +14,13 @@
 #include "common/file.h"
 #include "common/quoted.h"
 #include "common/status.h"
+#include "sae/checkpoint/expected_tensors.h"
 #include "sae/checkpoint/saelens_format.h"
+#include "sae/lm/config_reader.h"
 
 namespace seedbed {
 namespace {
 
-constexpr int64_t kLargestWidth = std::numeric_limits<int32_t>::max();
 constexpr double kLeastNorm = 1e-8;  // SAELens divides by no smaller one.
 constexpr char kScalerName[] = "activation_scaler.json";
 
@@ -74,10 +74,8 @@ absl::StatusOr<double> ReadScaler(const JsonObject& config) {
                                                               kScalerName, " that states the scale"));
   }
   ASSIGN_OR_RETURN(const JsonObject scaler, JsonObject::ReadFrom(path));
-  if (scaler.Has("has_whitening")) {
-    ASSIGN_OR_RETURN(const bool whitens, scaler.Boolean("has_whitening"));
-    if (whitens) return scaler.Error("has_whitening", "is true, allowed is a scale alone");
-  }
+  ASSIGN_OR_RETURN(const bool whitens, BooleanOr(scaler, "has_whitening", false));
+  if (whitens) return scaler.Error("has_whitening", "is true, allowed is a scale alone");
   ASSIGN_OR_RETURN(const double scale, scaler.Number("scaling_factor"));
   if (std::isfinite(static_cast<float>(scale)) && static_cast<float>(scale) > 0) return scale;
   return scaler.Error("scaling_factor", absl::StrCat("is ", scale, ", a number above 0 is needed"));
@@ -120,16 +118,16 @@ absl::StatusOr<Config> ReadConfig(const JsonObject& json) {
   if (config.architecture.transcoder) {
     ASSIGN_OR_RETURN(config.shape.d_out, json.Integer("d_out", 1, kLargestWidth));
     config.centers_input = false;
-  } else if (json.Has("apply_b_dec_to_input")) {
-    ASSIGN_OR_RETURN(config.centers_input, json.Boolean("apply_b_dec_to_input"));
+  } else {
+    ASSIGN_OR_RETURN(config.centers_input, BooleanOr(json, "apply_b_dec_to_input", true));
   }
   ASSIGN_OR_RETURN(config.input_scale, ReadInputScale(json));
   if (config.architecture.transcoder && config.input_scale != 1) {
     return json.Error("normalize_activations", "scales the input of a transcoder, allowed is none");
   }
   ASSIGN_OR_RETURN(config.k, ReadK(json, config.shape));
-  if (HasK(config.shape.architecture) && json.Has("rescale_acts_by_decoder_norm")) {
-    ASSIGN_OR_RETURN(config.rescales_by_decoder_norm, json.Boolean("rescale_acts_by_decoder_norm"));
+  if (HasK(config.shape.architecture)) {
+    ASSIGN_OR_RETURN(config.rescales_by_decoder_norm, BooleanOr(json, "rescale_acts_by_decoder_norm", false));
   }
   return config;
 }

@@ -1,17 +1,16 @@
 // Our own format, for what neither sparsify nor SAELens can express: the members of Dictionary under their own names.
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/quoted.h"
 #include "common/status.h"
+#include "nlohmann/json.hpp"
+#include "sae/checkpoint/expected_tensors.h"
 #include "sae/checkpoint/folder_format.h"
 
 namespace seedbed {
 namespace {
 
 constexpr char kFormat[] = "seedbed";
-constexpr int64_t kLargestWidth = std::numeric_limits<int32_t>::max();
 
 // kSaeTensorFields, which names every member.
 absl::Span<const StoredTensor> Tensors() {
@@ -26,12 +25,15 @@ absl::Span<const StoredTensor> Tensors() {
 absl::Status CheckExpressible(const Dictionary&) { return absl::OkStatus(); }
 
 std::string ConfigText(const Dictionary& dictionary, const RunFacts&) {
-  const auto boolean = [](bool value) { return value ? "true" : "false"; };
-  return absl::StrCat("{\"format\": \"", kFormat, "\", \"architecture\": \"", dictionary.architecture,
-                      "\", \"k\": ", dictionary.k, ", \"latents\": ", dictionary.latents(),
-                      ", \"d_in\": ", dictionary.d_in(), ", \"d_out\": ", dictionary.d_out(),
-                      ", \"centers_input\": ", boolean(dictionary.centers_input),
-                      ", \"skip\": ", boolean(dictionary.skip_weight.defined()), "}\n");
+  const nlohmann::ordered_json config = {{"format", kFormat},
+                                         {"architecture", dictionary.architecture},
+                                         {"k", dictionary.k},
+                                         {"latents", dictionary.latents()},
+                                         {"d_in", dictionary.d_in()},
+                                         {"d_out", dictionary.d_out()},
+                                         {"centers_input", dictionary.centers_input},
+                                         {"skip", dictionary.skip_weight.defined()}};
+  return absl::StrCat(config.dump(/*indent=*/2), "\n");
 }
 
 bool Recognizes(const JsonObject& config) {

@@ -1,19 +1,19 @@
 // sparsify 1.3.3 (sparsify/sparse_coder.py, config.py): topk alone, as an autoencoder or a transcoder, with or without
 // a skip connection, between equal widths.
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/quoted.h"
 #include "common/status.h"
+#include "sae/checkpoint/expected_tensors.h"
 #include "sae/checkpoint/folder_format.h"
+#include "sae/lm/config_reader.h"
 
 namespace seedbed {
 namespace {
 
 // sparsify's default, which it writes beside num_latents without using it.
 constexpr int kExpansionFactor = 32;
-constexpr int64_t kLargestWidth = std::numeric_limits<int32_t>::max();
 
 constexpr StoredTensor kTensors[] = {{&SaeTensors::encoder_weight, "encoder.weight"},
                                      {&SaeTensors::encoder_bias, "encoder.bias"},
@@ -46,11 +46,6 @@ std::string ConfigText(const Dictionary& dictionary, const RunFacts&) {
 
 bool Recognizes(const JsonObject& config) { return config.Has("activation"); }
 
-absl::StatusOr<bool> FlagOf(const JsonObject& config, const std::string& field) {
-  if (!config.Has(field)) return false;
-  return config.Boolean(field);
-}
-
 absl::StatusOr<int64_t> LatentsOf(const JsonObject& config, int64_t d_in) {
   if (config.Has("num_latents")) {
     ASSIGN_OR_RETURN(const int64_t latents, config.Integer("num_latents", 0, kLargestWidth));
@@ -70,8 +65,8 @@ absl::StatusOr<Dictionary> Read(const JsonObject& config, const SafetensorsFile&
   ASSIGN_OR_RETURN(shape.d_in, config.Integer("d_in", 1, kLargestWidth));
   shape.d_out = shape.d_in;
   ASSIGN_OR_RETURN(shape.latents, LatentsOf(config, shape.d_in));
-  ASSIGN_OR_RETURN(shape.skip, FlagOf(config, "skip_connection"));
-  ASSIGN_OR_RETURN(const bool transcode, FlagOf(config, "transcode"));
+  ASSIGN_OR_RETURN(shape.skip, BooleanOr(config, "skip_connection", false));
+  ASSIGN_OR_RETURN(const bool transcode, BooleanOr(config, "transcode", false));
   Dictionary dictionary;
   dictionary.architecture = shape.architecture;
   dictionary.centers_input = !transcode;

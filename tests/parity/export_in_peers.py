@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Checks that sparsify and SAELens load what Seedbed exports, that Seedbed loads what they save, and that all encode alike.
+"""Checks that sparsify and SAELens load what Seedbed exports, and Seedbed what they save, and that all encode alike.
 
   export_in_peers.py --convert build/release/bin/seedbed-convert --encode build/release/tests/encode_dictionary
 
 1. Every architecture, as an autoencoder and as a transcoder, with and without a skip connection, is exported to every
-   format, loaded with the library itself (strict names and shapes) and run on random rows. One that the format can't
-   express must be refused.
+   format, loaded with the library itself (strict names and shapes) and run on random rows. Saved again by the library
+   it must have the same configuration. One that the format can't express must be refused.
 2. Every class of SAELens and every kind of sparsify's saves a dictionary itself, which Seedbed reads as it is and after
    `seedbed-convert` has imported it.
 
@@ -82,8 +82,8 @@ def random_values(shape):
 
 def random_tensors(kind):
     """Under the names of Seedbed's own format."""
-    tensors = {"encoder_weight": random_values((LATENTS, WIDTH)), "decoder_weight": random_values((LATENTS, kind.d_out)),
-               "decoder_bias": torch.randn(kind.d_out)}
+    tensors = {"encoder_weight": random_values((LATENTS, WIDTH)),
+               "decoder_weight": random_values((LATENTS, kind.d_out)), "decoder_bias": torch.randn(kind.d_out)}
     biases = ("gate_bias", "magnitude_bias") if kind.architecture == "gated" else ("encoder_bias",)
     tensors.update({name: torch.randn(LATENTS) for name in biases})
     if kind.architecture == "gated":
@@ -125,7 +125,8 @@ class Seedbed:
         with tempfile.TemporaryDirectory() as work:
             given, made = pathlib.Path(work) / "x.safetensors", pathlib.Path(work) / "out.safetensors"
             save_file({"x": rows}, given)
-            done = subprocess.run([self.encode_program, folder, given, made], capture_output=True, text=True, check=False)
+            command = [self.encode_program, folder, given, made]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise RuntimeError(done.stderr)
             tensors = load_file(made)
@@ -166,6 +167,16 @@ class Comparison:
         if not (theirs[0] > 0).any():
             self.failures.append(f"{what}: nothing is active")
 
+    def compare_saved_again(self, what, exported, again, is_sparsify):
+        """The library writes the same configuration, sparsify byte for byte."""
+        if is_sparsify:
+            SparseCoder.load_from_disk(exported).save_to_disk(again)
+        else:
+            sae_lens.SAE.load_from_disk(exported).save_model(again)
+        ours, theirs = (exported / "cfg.json").read_bytes(), (again / "cfg.json").read_bytes()
+        if ours != theirs if is_sparsify else json.loads(ours) != json.loads(theirs):
+            self.failures.append(f"{what}: the library would write another cfg.json, {theirs}")
+
     def expect_refusal(self, what, message):
         self.refused += 1
         if not message or "can't express" not in message or "\n" in message:
@@ -192,8 +203,10 @@ def check_exports(seedbed, work, comparison):
             if message:
                 comparison.failures.append(f"{what}: {message}")
                 continue
-            theirs = run(work / f"{name}{number}", rows)
+            exported = work / f"{name}{number}"
+            theirs = run(exported, rows)
             comparison.compare(what, seedbed.run(own, rows), theirs)
+            comparison.compare_saved_again(what, exported, work / f"{name}{number}again", run is run_sparsify)
             comparison.compare(f"{what}, as a run's folder", seedbed.run(source, rows), theirs)
 
 
