@@ -14,6 +14,10 @@ namespace seedbed {
 
 inline constexpr int64_t kRowAlignment = 16;
 
+// A product that is part of <a, b>, as Dot and DotRows sum it, is rounded at most so often on its way to the result: the
+// float32 dot product is off by no more than about DotRoundings(width) 2^-24 |a| |b|.
+constexpr int64_t DotRoundings(int64_t width) { return width / kRowAlignment + 8; }
+
 constexpr int64_t PaddedWidth(int64_t d) { return (d + kRowAlignment - 1) / kRowAlignment * kRowAlignment; }
 
 // Rows chosen from a matrix, each with a weight: row rows[i] with weights[i].

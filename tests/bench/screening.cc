@@ -1,0 +1,231 @@
+// The selection of a TopK step without the dense product, by screening, against the product and the selection from it.
+// Two threads, float32, SAEs trained for some steps. Cases: a = a usual layer, c = a wide one, on synthetic batches; f
+// = a, on the activations in a file: `screening ROWS`, float32 rows of 576, at least 20480 of them.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "ATen/Parallel.h"
+#include "ATen/TensorOperators.h"
+#include "ATen/ops/empty.h"
+#include "ATen/ops/mm.h"
+#include "ATen/ops/rand.h"
+#include "ATen/ops/randn.h"
+#include "sae/arch/initialization.h"
+#include "sae/arch/kernels/parallel.h"
+#include "sae/arch/kernels/screening/screened_top_k.h"
+#include "sae/arch/kernels/top_k.h"
+#include "sae/arch/topk.h"
+
+namespace {
+
+constexpr int kThreads = 2;
+constexpr int kBatches = 4;
+constexpr int64_t kRowsInBlock = 512;  // Of the dense product, as the step has them.
+constexpr int64_t kRowsInPiece = 32;
+
+struct Case {
+  const char* name;
+  int64_t d_in;
+  int64_t latents;
+  int64_t rows;
+  int64_t k;
+  int steps;
+  int repetitions;
+};
+
+struct Figures {
+  double dense_seconds = 0;
+  double product_seconds = 0;
+  double screened_seconds = 0;
+};
+
+seedbed::SaeConfig ConfigOf(const Case& c) {
+  seedbed::SaeConfig config;
+  config.d_in = c.d_in;
+  config.latents = c.latents;
+  config.k = c.k;
+  config.learning_rate = {1e-3, 0, 1'000'000, seedbed::LearningRateSchedule::Decay::kLinear};
+  return config;
+}
+
+// Sparse mixtures of 64 directions, noise and a mean that is not 0: somewhat like a residual stream.
+std::vector<at::Tensor> SyntheticBatches(const Case& c) {
+  constexpr int64_t kDirections = 64;
+  const at::Tensor directions = at::randn({kDirections, c.d_in}) / 8;
+  const at::Tensor mean = 0.3 * at::randn({c.d_in});
+  std::vector<at::Tensor> batches;
+  for (int i = 0; i <= kBatches; ++i) {
+    const at::Tensor weights = at::randn({c.rows, kDirections}) * (at::rand({c.rows, kDirections}) < 0.25) * 2;
+    batches.push_back((at::mm(weights, directions) + 0.3 * at::randn({c.rows, c.d_in}) + mean).contiguous());
+  }
+  return batches;
+}
+
+std::vector<at::Tensor> BatchesOfFile(const Case& c, const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  std::vector<at::Tensor> batches;
+  for (int i = 0; i <= kBatches; ++i) {
+    at::Tensor batch = at::empty({c.rows, c.d_in});
+    file.read(static_cast<char*>(batch.mutable_data_ptr()), static_cast<std::streamsize>(batch.nbytes()));
+    if (!file) {
+      std::fprintf(stderr, "screening: %s: has fewer than %ld float32 rows of %ld\n", path, (kBatches + 1) * c.rows,
+                   c.d_in);
+      std::exit(1);
+    }
+    batches.push_back(batch);
+  }
+  return batches;
+}
+
+double Seconds(const std::function<void()>& body) {
+  const auto start = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Trains on all batches but the last.
+seedbed::Dictionary Train(const Case& c, const std::vector<at::Tensor>& batches) {
+  const seedbed::SaeConfig config = ConfigOf(c);
+  const auto sae = seedbed::MakeTopkSae(config, seedbed::InitialTopkDictionary(config));
+  for (int step = 0; step < c.steps; ++step) {
+    const auto metrics = sae->Step(batches[static_cast<size_t>(step % kBatches)]);
+    if (!metrics.ok()) {
+      std::fprintf(stderr, "screening: %s\n", metrics.status().ToString().c_str());
+      std::exit(1);
+    }
+  }
+  return sae->ExportDictionary();
+}
+
+// k latents and values a row.
+struct Selection {
+  explicit Selection(const Case& c)
+      : latents(static_cast<size_t>(c.rows * c.k)),
+        values(static_cast<size_t>(c.rows * c.k)),
+        counts(static_cast<size_t>(c.rows)) {}
+  std::vector<uint32_t> latents;
+  std::vector<float> values;
+  std::vector<int32_t> counts;
+};
+
+class Dense {
+ public:
+  Dense(const Case& c, const seedbed::Dictionary& sae)
+      : case_(c), sae_(sae), pre_(at::empty({kRowsInBlock, c.latents})) {
+    for (int i = 0; i < kThreads; ++i) scratch_.emplace_back(c.latents, c.k);
+  }
+
+  void Product(const at::Tensor& centered, int64_t first) {
+    at::mm_out(pre_, centered.narrow(0, first, kRowsInBlock), sae_.encoder_weight.t());
+  }
+
+  void Select(const at::Tensor& centered, Selection* out) {
+    const float* bias = sae_.encoder_bias.const_data_ptr<float>();
+    for (int64_t first = 0; first < case_.rows; first += kRowsInBlock) {
+      Product(centered, first);
+      const float* pre = pre_.const_data_ptr<float>();
+      seedbed::ForEachPiece(kRowsInBlock, kRowsInPiece, [&](int64_t begin, int64_t end, int thread) {
+        for (int64_t row = begin; row < end; ++row) {
+          const int64_t at = (first + row) * case_.k;
+          out->counts[static_cast<size_t>(first + row)] = static_cast<int32_t>(seedbed::SelectTopK(
+              pre + row * case_.latents, bias, case_.latents, case_.k, &scratch_[static_cast<size_t>(thread)],
+              out->latents.data() + at, out->values.data() + at));
+        }
+      });
+    }
+  }
+
+ private:
+  const Case& case_;
+  const seedbed::Dictionary& sae_;
+  at::Tensor pre_;
+  std::vector<seedbed::TopKScratch> scratch_;
+};
+
+// The 10th percentile: what else the machine does can only add to a time.
+double Typical(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 10];
+}
+
+double DifferentRows(const Case& c, const Selection& a, const Selection& b) {
+  int64_t different = 0;
+  for (int64_t row = 0; row < c.rows; ++row) {
+    const auto at = static_cast<std::ptrdiff_t>(row * c.k);
+    different += !std::equal(a.latents.begin() + at, a.latents.begin() + at + c.k, b.latents.begin() + at);
+  }
+  return static_cast<double>(different) / static_cast<double>(c.rows);
+}
+
+void PrintDots(const Case& c, std::vector<int32_t> dots) {
+  const auto all = std::count(dots.begin(), dots.end(), static_cast<int32_t>(c.latents));
+  const double mean = std::accumulate(dots.begin(), dots.end(), 0.0) / static_cast<double>(dots.size());
+  std::sort(dots.begin(), dots.end());
+  std::printf(" %8.1f %6d %6ld", mean, dots[dots.size() * 99 / 100], all);
+}
+
+Figures RunCase(const Case& c, const std::vector<at::Tensor>& batches) {
+  const seedbed::Dictionary sae = Train(c, batches);
+  std::vector<at::Tensor> centered;
+  for (const at::Tensor& batch : batches) centered.push_back((batch - sae.decoder_bias).contiguous());
+  const auto rows = [&](int i) { return centered[static_cast<size_t>(i)].const_data_ptr<float>(); };
+
+  Dense dense(c, sae);
+  seedbed::ScreenedTopK screened(c.latents, c.d_in, c.k);
+  screened.FindDirections(rows(0), c.rows);
+  Selection from_dense(c), from_screened(c);
+  std::vector<double> product, selection, preparation, screening;
+  for (int r = 0; r < c.repetitions; ++r) {
+    const at::Tensor& x = centered[kBatches];
+    product.push_back(Seconds([&] {
+      for (int64_t first = 0; first < c.rows; first += kRowsInBlock) dense.Product(x, first);
+    }));
+    selection.push_back(Seconds([&] { dense.Select(x, &from_dense); }));
+    preparation.push_back(Seconds([&] {
+      screened.Prepare(sae.encoder_weight.const_data_ptr<float>(), sae.encoder_bias.const_data_ptr<float>());
+    }));
+    screening.push_back(Seconds([&] {
+      screened.SelectRows(rows(kBatches), c.rows,
+                          {from_screened.latents.data(), from_screened.values.data(), from_screened.counts.data()});
+    }));
+  }
+  const double prepare = Typical(preparation);
+  const Figures figures{Typical(selection), Typical(product), prepare + Typical(screening)};
+  std::printf("%-4s %6ld %8ld %6ld %4ld %9.1f %9.1f %9.1f %9.1f", c.name, c.d_in, c.latents, c.rows, c.k,
+              1e3 * figures.product_seconds, 1e3 * figures.dense_seconds, 1e3 * figures.screened_seconds,
+              1e3 * prepare);
+  PrintDots(c, screened.dots());
+  std::printf(" %10.4f\n", DifferentRows(c, from_dense, from_screened));
+  std::fflush(stdout);
+  return figures;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  at::set_num_threads(kThreads);
+  std::printf("%-4s %6s %8s %6s %4s %9s %9s %9s %9s %8s %6s %6s %10s\n", "case", "d", "latents", "rows", "k", "mm ms",
+              "dense ms", "screen ms", "prepare", "dots", "p99", "all", "different");
+  const Case a{"a", 576, 4608, 4096, 32, 100, 9};
+  const Case c{"c", 768, 32768, 2048, 32, 40, 5};
+  if (argc > 1) {
+    const Case f{"f", 576, 4608, 4096, 32, 100, 9};
+    const Figures file = RunCase(f, BatchesOfFile(f, argv[1]));
+    std::printf("screening f_dense_ratio=%.3f f_floor_ratio=%.3f\n", file.screened_seconds / file.dense_seconds,
+                file.screened_seconds / file.product_seconds);
+    return 0;
+  }
+  const Figures usual = RunCase(a, SyntheticBatches(a));
+  const Figures wide = RunCase(c, SyntheticBatches(c));
+  std::printf("screening a_dense_ratio=%.3f c_dense_ratio=%.3f a_floor_ratio=%.3f c_floor_ratio=%.3f\n",
+              usual.screened_seconds / usual.dense_seconds, wide.screened_seconds / wide.dense_seconds,
+              usual.screened_seconds / usual.product_seconds, wide.screened_seconds / wide.product_seconds);
+  return 0;
+}
