@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -94,6 +95,8 @@ struct KernelCase {
   const Int8Kernel* kernel;
   bool with_directions;
 };
+
+void PrintTo(const KernelCase& kernel_case, std::ostream* out) { *out << kernel_case.name; }
 
 class Screening : public testing::TestWithParam<KernelCase> {
  protected:
