@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "sae/arch/kernels/adam_row.h"
+
 namespace seedbed {
 namespace {
 
@@ -134,17 +136,10 @@ float ScaledError(const float* target, float target_scale, float scale, int64_t 
   return SumLanes(squares[0] + squares[1]);
 }
 
-void AdamRow(const AdamUpdate& update, const float* __restrict gradient, int64_t width, float* __restrict parameter,
-             float* __restrict moment1, float* __restrict moment2) {
-  const AdamUpdate u = update;
-  for (int64_t q = 0; q < width; ++q) {
-    const float g = gradient[q];
-    const float m = u.beta1 * moment1[q] + u.one_minus_beta1 * g;
-    const float v = u.beta2 * moment2[q] + u.one_minus_beta2 * g * g;
-    moment1[q] = m;
-    moment2[q] = v;
-    parameter[q] -= u.step_size * m / (std::sqrt(v) + u.epsilon);
-  }
+void AdamRow(const AdamUpdate& update, const float* gradient, int64_t width, float* parameter, float* moment1,
+             float* moment2) {
+  static const AdamRowFunction adam_row = BestAdamRow();
+  adam_row(update, gradient, width, parameter, moment1, moment2);
 }
 
 void NormalizeRow(int64_t width, float* row) {
