@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -43,7 +44,10 @@ struct Case {
 struct Figures {
   double dense_seconds = 0;
   double product_seconds = 0;
-  double screened_seconds = 0;
+  double screened_seconds = 0;  // With the weights' preparation.
+
+  double dense_ratio() const { return screened_seconds / dense_seconds; }
+  double floor_ratio() const { return screened_seconds / product_seconds; }
 };
 
 seedbed::SaeConfig ConfigOf(const Case& c) {
@@ -122,16 +126,16 @@ class Dense {
     for (int i = 0; i < kThreads; ++i) scratch_.emplace_back(c.latents, c.k);
   }
 
-  void Product(const at::Tensor& centered, int64_t first) {
-    at::mm_out(pre_, centered.narrow(0, first, kRowsInBlock), sae_.encoder_weight.t());
+  void Product(const at::Tensor& centered) {
+    for (int64_t first = 0; first < case_.rows; first += kRowsInBlock) ProductOfBlock(centered, first);
   }
 
   void Select(const at::Tensor& centered, Selection* out) {
     const float* bias = sae_.encoder_bias.const_data_ptr<float>();
     for (int64_t first = 0; first < case_.rows; first += kRowsInBlock) {
-      Product(centered, first);
+      const int64_t rows = ProductOfBlock(centered, first);
       const float* pre = pre_.const_data_ptr<float>();
-      seedbed::ForEachPiece(kRowsInBlock, kRowsInPiece, [&](int64_t begin, int64_t end, int thread) {
+      seedbed::ForEachPiece(rows, kRowsInPiece, [&](int64_t begin, int64_t end, int thread) {
         for (int64_t row = begin; row < end; ++row) {
           const int64_t at = (first + row) * case_.k;
           out->counts[static_cast<size_t>(first + row)] = static_cast<int32_t>(seedbed::SelectTopK(
@@ -143,6 +147,13 @@ class Dense {
   }
 
  private:
+  int64_t ProductOfBlock(const at::Tensor& centered, int64_t first) {
+    const int64_t rows = std::min(kRowsInBlock, case_.rows - first);
+    at::Tensor pre = pre_.narrow(0, 0, rows);
+    at::mm_out(pre, centered.narrow(0, first, rows), sae_.encoder_weight.t());
+    return rows;
+  }
+
   const Case& case_;
   const seedbed::Dictionary& sae_;
   at::Tensor pre_;
@@ -171,38 +182,58 @@ void PrintDots(const Case& c, std::vector<int32_t> dots) {
   std::printf(" %8.1f %6d %6ld", mean, dots[dots.size() * 99 / 100], all);
 }
 
-Figures RunCase(const Case& c, const std::vector<at::Tensor>& batches) {
-  const seedbed::Dictionary sae = Train(c, batches);
-  std::vector<at::Tensor> centered;
-  for (const at::Tensor& batch : batches) centered.push_back((batch - sae.decoder_bias).contiguous());
-  const auto rows = [&](int i) { return centered[static_cast<size_t>(i)].const_data_ptr<float>(); };
+// The screened selection with one kind of instructions.
+struct Screened {
+  Screened(const Case& c, const seedbed::Int8Kernel& kernel, const char* name)
+      : name(name), top_k(c.latents, c.d_in, c.k, kernel), selection(c) {}
 
-  Dense dense(c, sae);
-  seedbed::ScreenedTopK screened(c.latents, c.d_in, c.k);
-  screened.FindDirections(rows(0), c.rows);
-  Selection from_dense(c), from_screened(c);
-  std::vector<double> product, selection, preparation, screening;
-  for (int r = 0; r < c.repetitions; ++r) {
-    const at::Tensor& x = centered[kBatches];
-    product.push_back(Seconds([&] {
-      for (int64_t first = 0; first < c.rows; first += kRowsInBlock) dense.Product(x, first);
-    }));
-    selection.push_back(Seconds([&] { dense.Select(x, &from_dense); }));
-    preparation.push_back(Seconds([&] {
-      screened.Prepare(sae.encoder_weight.const_data_ptr<float>(), sae.encoder_bias.const_data_ptr<float>());
-    }));
+  void Run(const seedbed::Dictionary& sae, const at::Tensor& rows) {
+    preparation.push_back(Seconds(
+        [&] { top_k.Prepare(sae.encoder_weight.const_data_ptr<float>(), sae.encoder_bias.const_data_ptr<float>()); }));
     screening.push_back(Seconds([&] {
-      screened.SelectRows(rows(kBatches), c.rows,
-                          {from_screened.latents.data(), from_screened.values.data(), from_screened.counts.data()});
+      top_k.SelectRows(rows.const_data_ptr<float>(), rows.size(0),
+                       {selection.latents.data(), selection.values.data(), selection.counts.data()});
     }));
   }
-  const double prepare = Typical(preparation);
-  const Figures figures{Typical(selection), Typical(product), prepare + Typical(screening)};
-  std::printf("%-4s %6ld %8ld %6ld %4ld %9.1f %9.1f %9.1f %9.1f", c.name, c.d_in, c.latents, c.rows, c.k,
-              1e3 * figures.product_seconds, 1e3 * figures.dense_seconds, 1e3 * figures.screened_seconds,
-              1e3 * prepare);
-  PrintDots(c, screened.dots());
-  std::printf(" %10.4f\n", DifferentRows(c, from_dense, from_screened));
+  double TypicalSeconds() const { return Typical(preparation) + Typical(screening); }
+
+  const char* name;
+  seedbed::ScreenedTopK top_k;
+  Selection selection;
+  std::vector<double> preparation;
+  std::vector<double> screening;
+};
+
+// The best instructions of this CPU first.
+std::vector<std::unique_ptr<Screened>> Variants(const Case& c) {
+  std::vector<std::unique_ptr<Screened>> variants;
+  if (seedbed::HasAvx512Vnni()) variants.push_back(std::make_unique<Screened>(c, seedbed::kInt8Avx512Vnni, "vnni"));
+  variants.push_back(std::make_unique<Screened>(c, seedbed::kInt8Avx2, "avx2"));
+  return variants;
+}
+
+Figures RunCase(const Case& c, const std::vector<at::Tensor>& batches) {
+  const seedbed::Dictionary sae = Train(c, batches);
+  const at::Tensor sample = (batches[0] - sae.decoder_bias).contiguous();
+  const at::Tensor rows = (batches[kBatches] - sae.decoder_bias).contiguous();
+  Dense dense(c, sae);
+  Selection from_dense(c);
+  const std::vector<std::unique_ptr<Screened>> variants = Variants(c);
+  for (const auto& variant : variants) variant->top_k.FindDirections(sample.const_data_ptr<float>(), c.rows);
+  std::vector<double> product, selection;
+  for (int r = 0; r < c.repetitions; ++r) {
+    product.push_back(Seconds([&] { dense.Product(rows); }));
+    selection.push_back(Seconds([&] { dense.Select(rows, &from_dense); }));
+    for (const auto& variant : variants) variant->Run(sae, rows);
+  }
+  const Figures figures{Typical(selection), Typical(product), variants[0]->TypicalSeconds()};
+  for (const auto& variant : variants) {
+    std::printf("%-4s %-4s %5ld %8ld %6ld %4ld %9.2f %9.2f %9.2f %9.2f", c.name, variant->name, c.d_in, c.latents,
+                c.rows, c.k, 1e3 * figures.product_seconds, 1e3 * figures.dense_seconds,
+                1e3 * variant->TypicalSeconds(), 1e3 * Typical(variant->preparation));
+    PrintDots(c, variant->top_k.dots());
+    std::printf(" %10.4f\n", DifferentRows(c, from_dense, variant->selection));
+  }
   std::fflush(stdout);
   return figures;
 }
@@ -211,21 +242,25 @@ Figures RunCase(const Case& c, const std::vector<at::Tensor>& batches) {
 
 int main(int argc, char** argv) {
   at::set_num_threads(kThreads);
-  std::printf("%-4s %6s %8s %6s %4s %9s %9s %9s %9s %8s %6s %6s %10s\n", "case", "d", "latents", "rows", "k", "mm ms",
-              "dense ms", "screen ms", "prepare", "dots", "p99", "all", "different");
-  const Case a{"a", 576, 4608, 4096, 32, 100, 9};
-  const Case c{"c", 768, 32768, 2048, 32, 30, 5};
+  std::printf("%-4s %-4s %5s %8s %6s %4s %9s %9s %9s %9s %8s %6s %6s %10s\n", "case", "cpu", "d", "latents", "rows",
+              "k", "mm ms", "dense ms", "screen ms", "prepare", "dots", "p99", "all", "different");
   if (argc > 1) {
     const Case f{"f", 576, 4608, 4096, 32, 100, 9};
     const Figures file = RunCase(f, BatchesOfFile(f, argv[1]));
-    std::printf("screening f_dense_ratio=%.3f f_floor_ratio=%.3f\n", file.screened_seconds / file.dense_seconds,
-                file.screened_seconds / file.product_seconds);
+    std::printf("screening f_dense_ratio=%.3f f_floor_ratio=%.3f\n", file.dense_ratio(), file.floor_ratio());
     return 0;
   }
-  const Figures usual = RunCase(a, SyntheticBatches(a));
-  const Figures wide = RunCase(c, SyntheticBatches(c));
-  std::printf("screening a_dense_ratio=%.3f c_dense_ratio=%.3f a_floor_ratio=%.3f c_floor_ratio=%.3f\n",
-              usual.screened_seconds / usual.dense_seconds, wide.screened_seconds / wide.dense_seconds,
-              usual.screened_seconds / usual.product_seconds, wide.screened_seconds / wide.product_seconds);
+  std::vector<Figures> figures;
+  const std::vector<Case> cases = {{"e", 576, 512, 256, 16, 100, 50},
+                                   {"d", 512, 2048, 4096, 32, 100, 9},
+                                   {"a", 576, 4608, 4096, 32, 100, 9},
+                                   {"c", 768, 32768, 2048, 32, 30, 5}};
+  for (const Case& c : cases) figures.push_back(RunCase(c, SyntheticBatches(c)));
+  std::printf("screening");
+  for (size_t i = 0; i < cases.size(); ++i) {
+    std::printf(" %s_dense_ratio=%.3f %s_floor_ratio=%.3f", cases[i].name, figures[i].dense_ratio(), cases[i].name,
+                figures[i].floor_ratio());
+  }
+  std::printf("\n");
   return 0;
 }
