@@ -30,6 +30,8 @@ void Orthonormalise(int64_t i, int64_t width, float* directions) {
     return;
   }
   for (int64_t q = 0; q < width; ++q) row[q] *= factor;
+  // Not so where the squares were too small for float32.
+  if (!(std::abs(Dot(row, row, width) - 1) < 1e-3f)) std::fill(row, row + width, 0.0f);
 }
 
 }  // namespace

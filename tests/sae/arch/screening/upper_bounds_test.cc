@@ -153,5 +153,19 @@ TEST(LeadingDirections, AreZeroBeyondTheRankOfTheRows) {
   EXPECT_EQ(std::count(directions.begin(), directions.end(), 0.0f), 4 * kWidth - 1);
 }
 
+TEST(LeadingDirections, HaveUnitNormOrNone) {
+  SplitMix64 random(4);
+  for (const float scale : {1e-38f, 1e-24f, 1e-22f, 1e-20f, 1e-18f, 1e12f, 1e25f}) {
+    AlignedVector<float> rows(50 * kWidth), directions(4 * kWidth);
+    for (float& value : rows) value = scale * static_cast<float>(random.Uniform() - 0.5);
+    LeadingDirections(rows.data(), 50, kWidth, 4, directions.data());
+    for (int64_t i = 0; i < 4; ++i) {
+      double squares = 0;
+      for (int64_t q = 0; q < kWidth; ++q) squares += std::pow(directions[static_cast<size_t>(i * kWidth + q)], 2);
+      EXPECT_NEAR(squares, squares == 0 ? 0 : 1, 1.1e-3) << "for rows of " << scale;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace seedbed
