@@ -18,11 +18,10 @@
 #include "ATen/ops/mm.h"
 #include "ATen/ops/rand.h"
 #include "ATen/ops/randn.h"
-#include "sae/arch/initialization.h"
 #include "sae/arch/kernels/parallel.h"
 #include "sae/arch/kernels/screening/screened_top_k.h"
 #include "sae/arch/kernels/top_k.h"
-#include "sae/arch/topk.h"
+#include "sae/arch/registry.h"
 
 namespace {
 
@@ -97,7 +96,7 @@ double Seconds(const std::function<void()>& body) {
 // Trains on all batches but the last.
 seedbed::Dictionary Train(const Case& c, const std::vector<at::Tensor>& batches) {
   const seedbed::SaeConfig config = ConfigOf(c);
-  const auto sae = seedbed::MakeTopkSae(config, seedbed::InitialTopkDictionary(config));
+  const auto sae = *seedbed::MakeTrainableSae(config, "cpu");
   for (int step = 0; step < c.steps; ++step) {
     const auto metrics = sae->Step(batches[static_cast<size_t>(step % kBatches)]);
     if (!metrics.ok()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "sae/arch/cpu/firing_record.h"
 #include "sae/arch/cpu/parameter.h"
 #include "sae/arch/cpu/prepared_batch.h"
+#include "sae/arch/cpu/row_screening.h"
 #include "sae/arch/kernels/batch.h"
 #include "sae/arch/kernels/batch_selection.h"
 #include "sae/arch/kernels/decode.h"
@@ -95,6 +97,8 @@ class TopkEngine final : public SaeEngine {
   void FindGradients(const at::Tensor& input);
   absl::Status CheckFinite(const Losses& losses, int64_t step) const;
   BatchLosses Report(const Losses& losses) const;
+  // Of the positive activations, times their latents' norms.
+  float SmallestRank() const;
 
   // dL/dx_hat = LossScale (x_hat - target) for each group.
   double LossScale(double total_variance) const;
@@ -119,6 +123,7 @@ class TopkEngine final : public SaeEngine {
   std::vector<float> decoder_norms_;  // [n], where latents rank by them.
   FiringRecord firing_;
   PreparedBatch batch_;
+  std::optional<RowScreening> screening_;
   std::optional<BatchSelection> batch_selection_;
   AuxiliaryPass auxiliary_;
   Workspace workspace_;
@@ -144,6 +149,7 @@ TopkEngine::TopkEngine(const SaeConfig& config, const SaeTensors& initial)
       batch_(config),
       auxiliary_(config) {
   if (initial.skip_weight.defined()) skip_weight_.emplace(initial.skip_weight, config.optimizer.kind);
+  if (RowScreening::Pays(config)) screening_.emplace(config, encoder_weight_.width());
   if (selects_of_batch()) batch_selection_.emplace(latents());
   if (!ranks_by_norm()) return;
   const int64_t width = decoder_weight_.width();
@@ -244,6 +250,11 @@ void TopkEngine::Select() {
 void TopkEngine::SelectOfRows() {
   Workspace& w = workspace_;
   w.entries.Resize(batch_.rows(), config_.k);
+  // An auxiliary loss with dead latents needs all of their pre-activations.
+  if (screening_ && !auxiliary_.selects_in_tiles()) {
+    screening_->Select(encoder_weight_, encoder_bias_, batch_.encoder_input(), &w.entries);
+    return;
+  }
   if (config_.multi_topk) w.multi_entries.Resize(batch_.rows(), multi_k());
   ForEachTile([&](const PreActivations& pre) {
     SelectLargest(pre, config_.k, norms(), &w.threads, &w.entries);
@@ -380,8 +391,20 @@ BatchLosses TopkEngine::Report(const Losses& losses) const {
   out.squared_error = losses.decode.squared_error;
   out.auxiliary = losses.auxiliary;
   out.active = losses.decode.active;
-  out.smallest_active = losses.decode.active > 0 ? losses.decode.smallest_active : 0;
+  if (losses.decode.active > 0) out.smallest_active = ranks_by_norm() ? SmallestRank() : losses.decode.smallest_active;
   return out;
+}
+
+float TopkEngine::SmallestRank() const {
+  const LatentEntries& entries = workspace_.by_latent;
+  float smallest = std::numeric_limits<float>::infinity();
+  for (int64_t i = 0; i < latents(); ++i) {
+    const auto latent = static_cast<size_t>(i);
+    for (size_t e = entries.starts[latent]; e < entries.starts[latent + 1]; ++e) {
+      if (entries.values[e] > 0) smallest = std::min(smallest, entries.values[e] * decoder_norms_[latent]);
+    }
+  }
+  return smallest;
 }
 
 LatentMatrix TopkEngine::EncoderMatrix() const {

@@ -29,6 +29,7 @@ struct Case {
 SaeConfig Config(const std::string& architecture, Convention convention) {
   SaeConfig config = SmallConfig(architecture, convention);
   config.latents = 150;
+  config.seed = 8;  // With which no pre-activation comes so near 0 that its rounding decides whether it is active.
   config.sparsity_coefficient = 0.5;
   config.sparsity_warmup_steps = 10;
   config.dead_after_tokens = 200;

@@ -296,7 +296,8 @@ TEST_P(KernelsAgainstDefinition, AgreeOverFiftySteps) {
 INSTANTIATE_TEST_SUITE_P(Sizes, KernelsAgainstDefinition,
                          testing::Values(Sizes{20, 50, 5, 64, 0}, Sizes{20, 150, 3, 40, 0.1},
                                          Sizes{48, 200, 4, 33, 1.0 / 32}, Sizes{16, 16, 16, 32, 0},
-                                         Sizes{96, 40, 1, 700, 0}));
+                                         Sizes{96, 40, 1, 700, 0}, Sizes{40, 2048, 16, 64, 0},
+                                         Sizes{40, 2100, 16, 64, 0.1}));
 
 // The kernels do not depend on the number of threads (kernels_test); the encoder's product may, by rounding.
 TEST(TopkThreads, TwoThreadsTrainWhatOneDoes) {
