@@ -87,6 +87,7 @@ void FormGangs(const ResolvedSweep& sweep, absl::string_view sweep_id, const Pac
     gang.set_stream_key(stream_key);
     *gang.mutable_stream() = stream;
     if (sweep.spec.activations().has_cache()) *gang.mutable_cache() = sweep.spec.activations().cache();
+    if (sweep.spec.evaluation().sequences() > 0) *gang.mutable_evaluation() = sweep.spec.evaluation();
     gang.set_ranks_wanted(sweep.spec.resources().ranks());
     gang.set_state(v1::GANG_STATE_QUEUED);
     for (const int index : members) {

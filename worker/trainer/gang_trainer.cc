@@ -38,6 +38,7 @@ absl::StatusOr<std::unique_ptr<GangTrainer>> GangTrainer::Load(TrainerPlan plan,
   std::unique_ptr<GangTrainer> trainer(new GangTrainer(std::move(plan), sink, clock));
   ASSIGN_OR_RETURN(trainer->inputs_, StreamInputs::Load(trainer->plan_));
   RETURN_IF_ERROR(trainer->MakeRuns());
+  ASSIGN_OR_RETURN(trainer->evaluator_, Evaluator::Make(&trainer->plan_, trainer->inputs_.get()));
   // Better now than after hours of training.
   RETURN_IF_ERROR(AsIoFailure(CheckFolderWritable(trainer->plan_.spec.artifact_root())));
   trainer->LogEvent(LogLevel::kInfo, "rank loaded", {"runs", trainer->runs_.size()},
@@ -92,12 +93,34 @@ absl::Status GangTrainer::Train() {
   while (HasWork()) {
     ASSIGN_OR_RETURN(const bool more, stream_->Next(&batch));
     if (!more) break;
+    const int64_t rows_before = trained_rows();
     RETURN_IF_ERROR(Step(batch));
     if (stream_->harvested()) EndHarvest();
     ReportProgress();
+    if (evaluator_ != nullptr && evaluator_->IsDue(rows_before, trained_rows())) RETURN_IF_ERROR(EvaluateRuns());
   }
   reporter_->Report(runs_, *stream_, steps_, step_time_);
+  if (evaluator_ != nullptr) RETURN_IF_ERROR(EvaluateRuns());
   return ExportRuns();
+}
+
+absl::Status GangTrainer::EvaluateRuns() {
+  for (HostedRun& run : runs_) {
+    const bool is_evaluated =
+        !run.evaluations().empty() && run.evaluations().back().metrics.trained_tokens() == trained_rows();
+    if (run.ended() || is_evaluated) continue;
+    const RowScales scales = {stream_->scale(run.planned().input), stream_->scale(run.planned().target)};
+    absl::StatusOr<RunEvaluation> evaluation = evaluator_->Evaluate(run, scales, trained_rows());
+    if (absl::IsAborted(evaluation.status())) {
+      Fail(run, evaluation.status());
+      continue;
+    }
+    RETURN_IF_ERROR(evaluation.status());
+    LogEvent(LogLevel::kInfo, "run evaluated", {"run", run.run_id()},
+             {"loss_recovered", evaluation->metrics.loss_recovered_zero()});
+    run.AddEvaluation(*std::move(evaluation));
+  }
+  return absl::OkStatus();
 }
 
 bool GangTrainer::HasWork() const {

@@ -14,6 +14,7 @@
 #include "common/logging.h"
 #include "sae/activations/activation_stream.h"
 #include "sae/collectives/collectives.h"
+#include "worker/trainer/evaluator.h"
 #include "worker/trainer/hosted_run.h"
 #include "worker/trainer/message_sink.h"
 #include "worker/trainer/progress.h"
@@ -46,6 +47,10 @@ class GangTrainer {
   absl::Status Step(const Batch& batch);
   // Ends a run whose step was aborted.
   void Fail(HostedRun& run, const absl::Status& status);
+  // Evaluates every run that has not ended and was not evaluated since its last step.
+  absl::Status EvaluateRuns();
+  // Rows that every run was trained on.
+  int64_t trained_rows() const { return steps_ * plan_.stream.batch_tokens; }
   // Lets go of what only the harvest needed.
   void EndHarvest();
   absl::Status ExportRuns();
@@ -61,7 +66,8 @@ class GangTrainer {
   Clock* const clock_;
 
   std::unique_ptr<StreamInputs> inputs_;
-  std::vector<HostedRun> runs_;  // Of this rank.
+  std::unique_ptr<Evaluator> evaluator_;  // Null where none is asked for.
+  std::vector<HostedRun> runs_;           // Of this rank.
   std::unique_ptr<Collectives> group_;
   std::unique_ptr<ActivationStream> stream_;
   std::optional<ProgressReporter> reporter_;

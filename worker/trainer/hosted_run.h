@@ -4,11 +4,14 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "sae/arch/trainable_sae.h"
+#include "worker/trainer/run_evaluation.h"
 #include "worker/trainer/run_recorder.h"
 #include "worker/trainer/trainer_plan.h"
 
@@ -30,6 +33,10 @@ class HostedRun {
   // One step on the batches of the run's hookpoints. !ended(). Errors: as TrainableSae::Step.
   absl::Status Step(const at::Tensor& input, const at::Tensor& target);
 
+  // On held-out tokens, in the order in which they were made.
+  const std::vector<RunEvaluation>& evaluations() const { return evaluations_; }
+  void AddEvaluation(RunEvaluation evaluation) { evaluations_.push_back(std::move(evaluation)); }
+
   // Nothing more is to be trained; lets go of the SAE.
   void End() { sae_.reset(); }
 
@@ -39,6 +46,7 @@ class HostedRun {
   PlannedRun planned_;
   std::unique_ptr<TrainableSae> sae_;  // Null once the run has ended.
   RunRecorder recorder_;
+  std::vector<RunEvaluation> evaluations_;
 };
 
 }  // namespace seedbed

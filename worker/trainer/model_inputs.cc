@@ -10,6 +10,7 @@
 #include "nlohmann/json.hpp"
 #include "sae/activations/model_stream.h"
 #include "sae/activations/stream_check.h"
+#include "sae/evaluation/held_out.h"
 #include "sae/lm/device.h"
 #include "torch/version.h"
 #include "worker/trainer/failure.h"
@@ -109,6 +110,21 @@ std::string ModelInputs::RowFactsJson() const {
                           {"block_micro_batches", stream.block_micro_batches}};
   if (stream.padding_token.has_value()) facts["padding_token"] = *stream.padding_token;
   return facts.dump();
+}
+
+absl::StatusOr<std::vector<MicroBatch>> ModelInputs::ReadHeldOut(int64_t sequences) const {
+  return seedbed::ReadHeldOut(plan_.stream, tokens_, sequences);
+}
+
+absl::StatusOr<std::unique_ptr<LanguageModel>> ModelInputs::LoadWithHead(
+    const std::vector<Hookpoint>& hookpoints) const {
+  LanguageModelOptions options;
+  options.folder = plan_.spec.gang().stream().model_path();
+  options.hookpoints = hookpoints;
+  options.device = plan_.spec.device();
+  options.dtype = model_dtype_;
+  options.with_head = true;
+  return LoadLanguageModel(options);
 }
 
 absl::StatusOr<LanguageModel*> ModelInputs::Model() {

@@ -25,6 +25,8 @@ class ModelInputs final : public StreamInputs {
   StreamIdentity identity() const override;
   absl::StatusOr<std::unique_ptr<ActivationStream>> OpenStream(Collectives* collectives, Clock* clock,
                                                                std::function<void()> on_micro_batch) override;
+  absl::StatusOr<std::vector<MicroBatch>> ReadHeldOut(int64_t sequences) const override;
+  absl::StatusOr<std::unique_ptr<LanguageModel>> LoadWithHead(const std::vector<Hookpoint>& hookpoints) const override;
   void ReleaseModel() override { model_.reset(); }
 
  private:

@@ -112,6 +112,25 @@ Json TrainingFacts(const v1::SaeSpec& sae) {
   return facts;
 }
 
+Json EvaluationFacts(const v1::EvaluationMetrics& metrics) {
+  return {{"tokens", metrics.tokens()},
+          {"fvu", metrics.fvu()},
+          {"explained_variance", metrics.explained_variance()},
+          {"mse", metrics.mse()},
+          {"l0", metrics.l0()},
+          {"l0_histogram", metrics.l0_histogram()},
+          {"dead_fraction", metrics.dead_fraction()},
+          {"dense_fraction", metrics.dense_fraction()},
+          {"cosine", metrics.cosine()},
+          {"norm_ratio", metrics.norm_ratio()},
+          {"cross_entropy", metrics.cross_entropy()},
+          {"cross_entropy_spliced", metrics.cross_entropy_spliced()},
+          {"cross_entropy_zero", metrics.cross_entropy_zero()},
+          {"cross_entropy_mean", metrics.cross_entropy_mean()},
+          {"loss_recovered_zero", metrics.loss_recovered_zero()},
+          {"loss_recovered_mean", metrics.loss_recovered_mean()}};
+}
+
 Json MetricsFacts(const StepMetrics& metrics) {
   return {{"fvu", metrics.fvu},
           {"mse", metrics.mse},
@@ -139,9 +158,11 @@ absl::StatusOr<ExportedDictionary> WriteFolder(const TrainerPlan& plan, const Ho
                                                const RunProvenance& provenance) {
   const std::string sweep_folder = JoinPath(plan.spec.artifact_root(), plan.spec.gang().sweep_id());
   RETURN_IF_ERROR(MakeFolders(sweep_folder));
+  std::map<std::string, std::string> files = EvaluationFiles(run.evaluations());
+  files["training.csv"] = run.recorder().training_csv();
   return ExportDictionary(WithoutScale(run.sae().ExportDictionary(), provenance.input_scale, provenance.target_scale),
-                          FactsJson(plan, run, provenance), {{"training.csv", run.recorder().training_csv()}},
-                          plan.spec.gang().attempt(), JoinPath(sweep_folder, run.run_id()));
+                          FactsJson(plan, run, provenance), files, plan.spec.gang().attempt(),
+                          JoinPath(sweep_folder, run.run_id()));
 }
 
 }  // namespace
@@ -182,6 +203,7 @@ std::string FactsJson(const TrainerPlan& plan, const HostedRun& run, const RunPr
   }
   if (sae.k() > 0) facts["k"] = sae.k();
   if (sae.target_l0() > 0) facts["metrics"]["reached_l0"] = run.recorder().FinalL0();
+  if (!run.evaluations().empty()) facts["evaluation"] = EvaluationFacts(run.evaluations().back().metrics);
   return facts.dump();
 }
 
@@ -195,6 +217,7 @@ absl::StatusOr<v1::RunResult> ExportRun(const TrainerPlan& plan, const HostedRun
   result.set_batch_hash(provenance.batch_hash);
   *result.mutable_dictionary() = ToProto(*exported);
   result.set_tokens_harvested(provenance.tokens_harvested);
+  if (!run.evaluations().empty()) *result.mutable_evaluation() = run.evaluations().back().metrics;
   if (const double target = run.planned().spec.target_l0(); target > 0) {
     result.set_reached_l0(run.recorder().FinalL0());
     result.set_target_l0_missed(MissesTargetL0(run.recorder().FinalL0(), target));

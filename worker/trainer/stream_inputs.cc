@@ -9,4 +9,13 @@ absl::StatusOr<std::unique_ptr<StreamInputs>> StreamInputs::Load(const TrainerPl
   return plan.spec.gang().stream().folder_path().empty() ? ModelInputs::Load(plan) : FolderInputs::Load(plan);
 }
 
+absl::StatusOr<std::vector<MicroBatch>> StreamInputs::ReadHeldOut(int64_t /*sequences*/) const {
+  return absl::InvalidArgumentError("evaluation: the activations come from a folder, so there are no held-out tokens");
+}
+
+absl::StatusOr<std::unique_ptr<LanguageModel>> StreamInputs::LoadWithHead(
+    const std::vector<Hookpoint>& /*hookpoints*/) const {
+  return absl::InvalidArgumentError("evaluation: the activations come from a folder, so there is no language model");
+}
+
 }  // namespace seedbed

@@ -7,12 +7,16 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "sae/activations/activation_stream.h"
+#include "sae/activations/sequences/sequence_source.h"
 #include "sae/collectives/collectives.h"
+#include "sae/lm/hookpoint.h"
+#include "sae/lm/language_model.h"
 #include "worker/trainer/trainer_plan.h"
 
 namespace seedbed {
@@ -36,6 +40,13 @@ class StreamInputs {
   // Every rank calls it at the same time, once. The inputs outlive the stream. Errors: as ModelStream and FolderStream.
   virtual absl::StatusOr<std::unique_ptr<ActivationStream>> OpenStream(Collectives* collectives, Clock* clock,
                                                                        std::function<void()> on_micro_batch) = 0;
+
+  // Sequences that no run trains on, in micro-batches. INVALID_ARGUMENT where the rows come from no tokens; else as
+  // ReadHeldOut.
+  virtual absl::StatusOr<std::vector<MicroBatch>> ReadHeldOut(int64_t sequences) const;
+
+  // The language model with its head, for `hookpoints`. Errors: as above and as LoadLanguageModel.
+  virtual absl::StatusOr<std::unique_ptr<LanguageModel>> LoadWithHead(const std::vector<Hookpoint>& hookpoints) const;
 
   // Lets go of what only the harvest needs. The stream has harvested().
   virtual void ReleaseModel() {}

@@ -1,0 +1,101 @@
+#include "worker/trainer/evaluator.h"
+
+#include "ATen/ops/from_blob.h"
+#include "absl/strings/str_cat.h"
+#include "common/status.h"
+#include "sae/inference/encoder.h"
+
+namespace seedbed {
+namespace {
+
+// A dictionary as evaluation sees it. It encodes on the CPU, wherever the rows come from.
+class DictionaryAutoencoder final : public Autoencoder {
+ public:
+  explicit DictionaryAutoencoder(Dictionary dictionary) : dictionary_(std::move(dictionary)) {}
+
+  int64_t d_in() const override { return dictionary_.d_in(); }
+  int64_t d_out() const override { return dictionary_.d_out(); }
+  int64_t latents() const override { return dictionary_.latents(); }
+
+  absl::StatusOr<Reconstruction> Reconstruct(const at::Tensor& rows) override {
+    const at::Tensor here = rows.to(at::kCPU).contiguous();
+    ASSIGN_OR_RETURN(const SparseActivations activations, Encode(dictionary_, here));
+    ASSIGN_OR_RETURN(const at::Tensor reconstructed, Decode(dictionary_, activations, here));
+    Reconstruction out;
+    out.code = CodeOf(activations, rows.device());
+    out.rows = reconstructed.to(rows.device());
+    return out;
+  }
+
+ private:
+  static SparseCode CodeOf(const SparseActivations& activations, at::Device device) {
+    const std::vector<int64_t> latents(activations.latents.begin(), activations.latents.end());
+    const auto copy = [device](const void* values, size_t count, at::ScalarType type) {
+      // from_blob only reads.
+      return at::from_blob(const_cast<void*>(values), {static_cast<int64_t>(count)}, type).clone().to(device);
+    };
+    SparseCode code;
+    code.offsets = copy(activations.starts.data(), activations.starts.size(), at::kLong);
+    code.latents = copy(latents.data(), latents.size(), at::kLong);
+    code.activations = copy(activations.values.data(), activations.values.size(), at::kFloat);
+    return code;
+  }
+
+  const Dictionary dictionary_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Make(const TrainerPlan* plan, const StreamInputs* inputs) {
+  const int64_t sequences = plan->spec.gang().evaluation().sequences();
+  if (sequences == 0) return nullptr;
+  absl::StatusOr<std::vector<MicroBatch>> tokens = inputs->ReadHeldOut(sequences);
+  if (!tokens.ok()) {
+    const std::string message = absl::StrCat("evaluation.sequences is ", sequences, ": ", tokens.status().message());
+    // Too few sequences are the sweep's fault, as a wrong field is.
+    return absl::IsOutOfRange(tokens.status()) ? absl::InvalidArgumentError(message)
+                                               : absl::Status(tokens.status().code(), message);
+  }
+  return std::unique_ptr<Evaluator>(new Evaluator(plan, inputs, *std::move(tokens)));
+}
+
+Evaluator::Evaluator(const TrainerPlan* plan, const StreamInputs* inputs, std::vector<MicroBatch> tokens)
+    : plan_(*plan), inputs_(*inputs), tokens_(std::move(tokens)) {}
+
+bool Evaluator::IsDue(int64_t before, int64_t after) const {
+  const int64_t interval = plan_.spec.gang().evaluation().every_tokens();
+  return interval > 0 && before / interval != after / interval;
+}
+
+absl::StatusOr<RunEvaluation> Evaluator::Evaluate(const HostedRun& run, const RowScales& scales,
+                                                  int64_t trained_tokens) {
+  ASSIGN_OR_RETURN(const SplicedLoss* loss, LossOf({run.planned().input, run.planned().target}));
+  DictionaryAutoencoder autoencoder(run.sae().ExportDictionary());
+  ASSIGN_OR_RETURN(const SplicedEvaluation evaluation, loss->Evaluate(autoencoder, scales));
+  return MakeRunEvaluation(evaluation, loss->baselines(), trained_tokens);
+}
+
+absl::StatusOr<LanguageModel*> Evaluator::Model() {
+  if (model_ == nullptr) {
+    std::vector<Hookpoint> hookpoints;
+    for (const int hookpoint : plan_.HostedHookpoints()[plan_.spec.rank()]) {
+      hookpoints.push_back(plan_.hookpoints[hookpoint]);
+    }
+    ASSIGN_OR_RETURN(model_, inputs_.LoadWithHead(hookpoints));
+  }
+  return model_.get();
+}
+
+absl::StatusOr<const SplicedLoss*> Evaluator::LossOf(const std::pair<int, int>& hookpoints) {
+  const auto found = losses_.find(hookpoints);
+  if (found != losses_.end()) return &found->second;
+  ASSIGN_OR_RETURN(LanguageModel * model, Model());
+  const SpliceSite site = {plan_.hookpoints[hookpoints.first], plan_.hookpoints[hookpoints.second]};
+  absl::StatusOr<SplicedLoss> loss = SplicedLoss::Measure(model, site, &tokens_);
+  // What no SAE has to do with fails the rank, not a run.
+  if (absl::IsAborted(loss.status())) return absl::InvalidArgumentError(loss.status().message());
+  RETURN_IF_ERROR(loss.status());
+  return &losses_.emplace(hookpoints, *std::move(loss)).first->second;
+}
+
+}  // namespace seedbed
