@@ -31,7 +31,9 @@ void Gather(const at::Tensor& matrix, const std::vector<uint32_t>& rows, const a
 
 }  // namespace
 
-AuxiliaryPass::AuxiliaryPass(const SaeConfig& config) : config_(config) {}
+AuxiliaryPass::AuxiliaryPass(const SaeConfig& config) : config_(config) {
+  dead_.reserve(static_cast<size_t>(config.latents));
+}
 
 int64_t AuxiliaryPass::kept() const {
   return std::min<int64_t>(config_.auxiliary_width(), static_cast<int64_t>(dead_.size()));
@@ -41,7 +43,9 @@ void AuxiliaryPass::Begin(const FiringRecord& firing, int64_t rows) {
   sums_ = {};
   dead_.clear();
   if (config_.auxiliary_alpha > 0) firing.FindDead(rows, &dead_);
-  if (is_active()) entries_.Resize(rows, kept());
+  if (!is_active()) return;
+  entries_.Reserve(rows * std::min(config_.auxiliary_width(), config_.latents));
+  entries_.Resize(rows, kept());
 }
 
 void AuxiliaryPass::Select(const PreActivations& pre, const float* norms, std::vector<SelectionScratch>* threads) {

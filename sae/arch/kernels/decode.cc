@@ -35,34 +35,17 @@ class RowDecoder {
         count_(pass.entries->counts[static_cast<size_t>(row)]) {}
 
   void Decode(DecodeSums* sums) {
-    const int64_t groups = static_cast<int64_t>(pass_.group_ends.size());
-    double magnitude = 0;  // Of dL/dx_hat, summed over the prefixes from a group on.
-    int64_t done = 0;
-    for (int64_t g = 0; g < groups; ++g) {
-      const GroupEntries entries = EntriesOf(g, done);
-      done += entries.count;
-      const float squares = FindError(g, entries);
-      magnitude += pass_.loss_scale * std::sqrt(squares);
-      sums->squared_errors += squares;
-      if (g == groups - 1) sums->squared_error += squares;
-    }
-    // Not less than what later groups have alone.
-    sums->decoder_bound += magnitude * SumOfMagnitudes(All().values, count_);
-    for (int64_t g = groups - 1; g >= 0; --g) ScaleError(g, groups);
-    FindGradients(groups);
-    const GroupEntries all = All();
-    sums->active += count_;
-    for (int64_t j = 0; j < count_; ++j) {
-      if (all.values[j] > 0) sums->smallest_active = std::min(sums->smallest_active, all.values[j]);
-    }
-    if (pass_.input_norms != nullptr) {
-      sums->encoder_bound += SumOfMagnitudes(all.gradients, count_) * pass_.input_norms[row_];
-    }
+    FindErrors(sums);
+    for (int64_t g = groups() - 1; g >= 0; --g) ScaleError(g);
+    if (pass_.input_norms != nullptr) FindActivationGradients(sums);
+    CountActive(sums);
   }
 
   const float* gradient() const { return GradientOf(0); }
 
  private:
+  int64_t groups() const { return static_cast<int64_t>(pass_.group_ends.size()); }
+
   float* GradientOf(int64_t group) const { return pass_.gradient + (group * pass_.entries->rows + row_) * pass_.width; }
 
   GroupEntries All() const {
@@ -74,7 +57,7 @@ class RowDecoder {
   GroupEntries EntriesOf(int64_t group, int64_t begin) const {
     const GroupEntries all = All();
     int64_t end = count_;
-    if (group + 1 < static_cast<int64_t>(pass_.group_ends.size())) {
+    if (group + 1 < groups()) {
       const auto first_after = static_cast<uint32_t>(pass_.group_ends[static_cast<size_t>(group)]);
       end = std::lower_bound(latents_ + begin, latents_ + count_, first_after) - latents_;
     }
@@ -95,21 +78,43 @@ class RowDecoder {
     return Dot(error, error, pass_.width);
   }
 
+  void FindErrors(DecodeSums* sums) {
+    double magnitude = 0;  // Of dL/dx_hat, summed over all groups: at least what later groups have alone.
+    int64_t done = 0;
+    for (int64_t g = 0; g < groups(); ++g) {
+      const GroupEntries entries = EntriesOf(g, done);
+      done += entries.count;
+      const float squares = FindError(g, entries);
+      magnitude += pass_.loss_scale * std::sqrt(squares);
+      sums->squared_errors += squares;
+      if (g + 1 == groups()) sums->squared_error += squares;
+    }
+    sums->decoder_bound += magnitude * SumOfMagnitudes(All().values, count_);
+  }
+
   // gradient of `group` = loss_scale error + the gradient of the group after it.
-  void ScaleError(int64_t group, int64_t groups) {
+  void ScaleError(int64_t group) {
     float* __restrict error = GradientOf(group);
     const float scale = pass_.loss_scale;
     for (int64_t q = 0; q < pass_.width; ++q) error[q] *= scale;
-    if (group + 1 < groups) AddScaled(GradientOf(group + 1), 1.0f, pass_.width, error);
+    if (group + 1 < groups()) AddScaled(GradientOf(group + 1), 1.0f, pass_.width, error);
   }
 
-  void FindGradients(int64_t groups) {
-    if (pass_.input_norms == nullptr) return;
+  void FindActivationGradients(DecodeSums* sums) {
     int64_t done = 0;
-    for (int64_t g = 0; g < groups; ++g) {
+    for (int64_t g = 0; g < groups(); ++g) {
       const GroupEntries entries = EntriesOf(g, done);
       done += entries.count;
       DotRows(GradientOf(g), entries.latents, entries.count, pass_.decoder, pass_.width, entries.gradients);
+    }
+    sums->encoder_bound += SumOfMagnitudes(All().gradients, count_) * pass_.input_norms[row_];
+  }
+
+  void CountActive(DecodeSums* sums) const {
+    const float* values = All().values;
+    sums->active += count_;
+    for (int64_t j = 0; j < count_; ++j) {
+      if (values[j] > 0) sums->smallest_active = std::min(sums->smallest_active, values[j]);
     }
   }
 

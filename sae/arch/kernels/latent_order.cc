@@ -36,10 +36,11 @@ void OrderByLatent(const RowEntries& entries, int64_t n, LatentEntries* ordered)
     for (int32_t j = 0; j < entries.counts[row]; ++j) ++next[latents[j] + 1];
   }
   for (int64_t i = 0; i < n; ++i) next[i + 1] += next[i];
-  const int64_t total = next[n];
-  GrowTo(total, &ordered->rows);
-  GrowTo(total, &ordered->values);
-  GrowTo(total, &ordered->gradients);
+  // As much room as the rows have, so that a batch with more active latents takes no more memory.
+  const auto places = static_cast<int64_t>(entries.latents.size());
+  GrowTo(places, &ordered->rows);
+  GrowTo(places, &ordered->values);
+  GrowTo(places, &ordered->gradients);
   for (int64_t row = 0; row < entries.rows; ++row) {
     const int64_t first = entries.starts[row];
     for (int64_t e = first; e < first + entries.counts[row]; ++e) {

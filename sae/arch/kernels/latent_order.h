@@ -24,7 +24,8 @@ struct RowEntries {
   void Reserve(int64_t places);
 };
 
-// The same entries by latent: those of latent i are [starts[i], starts[i + 1]), in ascending order of row.
+// The same entries by latent: those of latent i are [starts[i], starts[i + 1]), in ascending order of row. Places
+// beyond the last one mean nothing.
 struct LatentEntries {
   std::vector<uint32_t> starts;  // [n + 1]
   std::vector<uint32_t> rows;

@@ -149,11 +149,13 @@ TEST(LatentOrder, SortsByLatentAndKeepsTheOrderOfRows) {
   LatentEntries ordered;
   for (int twice = 0; twice < 2; ++twice) {
     OrderByLatent(entries, 5, &ordered);
-    EXPECT_THAT(std::vector<uint32_t>(ordered.starts.begin(), ordered.starts.begin() + 6),
-                ElementsAre(0, 1, 2, 2, 5, 5));
-    EXPECT_THAT(ordered.rows, ElementsAre(2, 0, 0, 1, 2));
-    EXPECT_THAT(ordered.values, ElementsAre(40, 10, 20, 30, 50));
-    EXPECT_THAT(ordered.gradients, ElementsAre(-4, -1, -2, -3, -5));
+    const auto first = [](const auto& values, int count) {
+      return std::vector<typename std::decay_t<decltype(values)>::value_type>(values.begin(), values.begin() + count);
+    };
+    EXPECT_THAT(first(ordered.starts, 6), ElementsAre(0, 1, 2, 2, 5, 5));
+    EXPECT_THAT(first(ordered.rows, 5), ElementsAre(2, 0, 0, 1, 2));
+    EXPECT_THAT(first(ordered.values, 5), ElementsAre(40, 10, 20, 30, 50));
+    EXPECT_THAT(first(ordered.gradients, 5), ElementsAre(-4, -1, -2, -3, -5));
   }
 }
 
@@ -188,6 +190,30 @@ class Update : public testing::Test {
             start_.decoder.clone(), start_.decoder_moment1.clone(), start_.decoder_moment2.clone()};
   }
 
+  static OptimizerUpdate Adam() {
+    OptimizerUpdate update;
+    update.adam = AdamUpdateAt(OptimizerOptions(), 3, 0.01);
+    return update;
+  }
+
+  LatentMatrix EncoderMatrix(const State& state) const {
+    LatentMatrix encoder;
+    encoder.width = kWidth;
+    encoder.parameter = {Data(state.encoder), Data(state.encoder_moment1), Data(state.encoder_moment2)};
+    encoder.gradient.sparse = {{&entries_, &entries_.gradients, Data(centered_)}};
+    return encoder;
+  }
+
+  LatentMatrix DecoderMatrix(const State& state, bool auxiliary) const {
+    LatentMatrix decoder;
+    decoder.width = kWidth;
+    decoder.parameter = {Data(state.decoder), Data(state.decoder_moment1), Data(state.decoder_moment2)};
+    decoder.gradient.sparse = {{&entries_, &entries_.values, Data(gradient_)}};
+    if (auxiliary) decoder.gradient.sparse.push_back({&entries_, &entries_.values, Data(gradient_)});
+    decoder.unit_rows = true;
+    return decoder;
+  }
+
   // On so many threads.
   State Run(int threads, bool auxiliary) const {
     const int before = at::get_num_threads();
@@ -195,19 +221,7 @@ class Update : public testing::Test {
     at::set_num_threads(threads);
     State state = Clone();
     const at::Tensor scratch = at::empty({threads, kWidth});
-    LatentMatrix encoder;
-    encoder.width = kWidth;
-    encoder.parameter = {Data(state.encoder), Data(state.encoder_moment1), Data(state.encoder_moment2)};
-    encoder.gradient.sparse = {{&entries_, &entries_.gradients, Data(centered_)}};
-    LatentMatrix decoder;
-    decoder.width = kWidth;
-    decoder.parameter = {Data(state.decoder), Data(state.decoder_moment1), Data(state.decoder_moment2)};
-    decoder.gradient.sparse = {{&entries_, &entries_.values, Data(gradient_)}};
-    if (auxiliary) decoder.gradient.sparse.push_back({&entries_, &entries_.values, Data(gradient_)});
-    decoder.unit_rows = true;
-    OptimizerUpdate update;
-    update.adam = AdamUpdateAt(OptimizerOptions(), 3, 0.01);
-    UpdateLatents(update, {0, kLatents}, {encoder, decoder}, Data(scratch));
+    UpdateLatents(Adam(), {0, kLatents}, {EncoderMatrix(state), DecoderMatrix(state, auxiliary)}, Data(scratch));
     return state;
   }
 
@@ -222,8 +236,8 @@ class Update : public testing::Test {
     return gradient;
   }
 
-  static at::Tensor Adam(const at::Tensor& gradient, const at::Tensor& parameter, const at::Tensor& moment1,
-                         const at::Tensor& moment2) {
+  static at::Tensor AfterAdam(const at::Tensor& gradient, const at::Tensor& parameter, const at::Tensor& moment1,
+                              const at::Tensor& moment2) {
     const AdamUpdate u = AdamUpdateAt(OptimizerOptions(), 3, 0.01);
     const at::Tensor m = u.beta1 * moment1 + u.one_minus_beta1 * gradient;
     const at::Tensor v = u.beta2 * moment2 + u.one_minus_beta2 * gradient.square();
@@ -239,18 +253,91 @@ class Update : public testing::Test {
 TEST_F(Update, IsAdamOnTheSummedGradientsWithUnitDecoderRows) {
   for (const bool auxiliary : {false, true}) {
     const State after = Run(1, auxiliary);
-    const at::Tensor encoder =
-        Adam(Gradient(entries_.gradients, centered_), start_.encoder, start_.encoder_moment1, start_.encoder_moment2);
+    const at::Tensor encoder = AfterAdam(Gradient(entries_.gradients, centered_), start_.encoder,
+                                         start_.encoder_moment1, start_.encoder_moment2);
     EXPECT_LE(RelativeDifference(after.encoder, encoder), kRounding);
 
     at::Tensor gradient = Gradient(entries_.values, gradient_) * (auxiliary ? 2 : 1);
     gradient = gradient - (gradient * start_.decoder).sum(1, true) * start_.decoder;
-    const at::Tensor decoder = Adam(gradient, start_.decoder, start_.decoder_moment1, start_.decoder_moment2);
+    const at::Tensor decoder = AfterAdam(gradient, start_.decoder, start_.decoder_moment1, start_.decoder_moment2);
     EXPECT_LE(RelativeDifference(after.decoder, decoder / decoder.norm(2, {1}, true)), kRounding);
     // What Adam was given has nothing left along the rows.
     const at::Tensor given = (after.decoder_moment1 - 0.9f * start_.decoder_moment1) / 0.1f;
     EXPECT_LE((given * start_.decoder).sum(1).abs().max().item<double>(), 1e-5);
   }
+}
+
+TEST_F(Update, TakesAStoredGradientForTheSumsThatItIs) {
+  const State summed = Run(1, true);
+  State stored = Clone();
+  LatentMatrix decoder = DecoderMatrix(stored, true);
+  at::Tensor gradient = at::empty({kLatents, kWidth});
+  std::vector<double> sums;
+  const double squares = StoreGradient({0, kLatents}, decoder, Data(gradient), &sums);
+  EXPECT_NEAR(squares, gradient.square().sum().item<double>(), 1e-5 * squares);
+  EXPECT_LE((gradient * start_.decoder).sum(1).abs().max().item<double>(), 1e-5) << "nothing is left along the rows";
+  decoder.gradient.sparse.clear();
+  decoder.gradient.dense = Data(gradient);
+  const at::Tensor scratch = at::empty({LoopThreads(), kWidth});
+  UpdateLatents(Adam(), {0, 10}, {decoder}, Data(scratch));
+  EXPECT_TRUE(at::equal(stored.decoder.narrow(0, 10, 30), start_.decoder.narrow(0, 10, 30))) << "out of range";
+  UpdateLatents(Adam(), {10, kLatents}, {decoder}, Data(scratch));
+  EXPECT_LE(RelativeDifference(stored.decoder, summed.decoder), kRounding);
+}
+
+TEST_F(Update, ProjectsAlongRowsOfAnyNorm) {
+  start_.decoder *= 3;
+  State state = Clone();
+  const LatentMatrix decoder = DecoderMatrix(state, false);
+  at::Tensor gradient = at::empty({kLatents, kWidth});
+  std::vector<double> sums;
+  StoreGradient({0, kLatents}, decoder, Data(gradient), &sums);
+  EXPECT_LE((gradient * start_.decoder).sum(1).abs().max().item<double>(), 3e-5);
+}
+
+TEST_F(Update, ScalesGradientsAndTellsNorms) {
+  State halved = Clone();
+  State scaled = Clone();
+  LatentMatrix encoder = EncoderMatrix(scaled);
+  std::vector<float> norms(kLatents);
+  encoder.norms = norms.data();
+  OptimizerUpdate update = Adam();
+  update.gradient_scale = 0.5f;
+  const at::Tensor scratch = at::empty({LoopThreads(), kWidth});
+  UpdateLatents(update, {0, kLatents}, {encoder}, Data(scratch));
+
+  at::Tensor gradient = 0.5f * Gradient(entries_.gradients, centered_);
+  LatentMatrix dense = EncoderMatrix(halved);
+  dense.gradient.sparse.clear();
+  dense.gradient.dense = Data(gradient);
+  UpdateLatents(Adam(), {0, kLatents}, {dense}, Data(scratch));
+  EXPECT_LE(RelativeDifference(scaled.encoder, halved.encoder), kRounding);
+  for (int64_t i = 0; i < kLatents; ++i) {
+    EXPECT_NEAR(norms[static_cast<size_t>(i)], scaled.encoder[i].norm().item<double>(), 1e-5);
+  }
+}
+
+TEST_F(Update, SignumMovesTheAverageAndWhatGradientsAreTakenAt) {
+  State state = Clone();
+  at::Tensor z = at::randn({kLatents, kWidth});
+  at::Tensor y = state.encoder.clone();
+  const at::Tensor gradient = Gradient(entries_.gradients, centered_);
+  LatentMatrix encoder = EncoderMatrix(state);
+  at::Tensor kernel_z = z.clone();
+  encoder.parameter = {Data(state.encoder), Data(kernel_z), nullptr};
+  OptimizerUpdate update;
+  update.kind = OptimizerKind::kSignum;
+  update.signum = {0.01f, 0.9f, 0.25f};
+  const at::Tensor scratch = at::empty({LoopThreads(), kWidth});
+  UpdateLatents(update, {0, kLatents}, {encoder}, Data(scratch));
+
+  at::Tensor x = y + (1 - 1 / 0.9f) * (z - y);
+  z = z - 0.01f * gradient.sign();
+  x = x + 0.25f * (z - x);
+  y = 0.9f * x + (1 - 0.9f) * z;
+  EXPECT_LE(RelativeDifference(kernel_z, z), kRounding);
+  EXPECT_LE(RelativeDifference(state.encoder, y), kRounding);
+  EXPECT_TRUE(at::equal(kernel_z[kLatents - 1], z[kLatents - 1])) << "no gradient, no sign";
 }
 
 TEST_F(Update, DoesNotDependOnTheNumberOfThreads) {

@@ -112,7 +112,7 @@ std::vector<Case> Cases() {
       }
       // Several tiles of rows, and pieces that are not full.
       cases.push_back(
-          {architecture.name + "_" + NameOf(convention) + "_tiles", FamilyConfig(architecture.name, convention), 530});
+          {architecture.name + "_" + NameOf(convention) + "_tiles", FamilyConfig(architecture.name, convention), 1100});
     }
   }
   for (const bool skip : {false, true}) {
@@ -208,7 +208,7 @@ TEST(TopkFamilyGuess, BatchesOfOtherScalesAreSelectedFromAlike) {
     const auto definition = MakeSae(config, initial, Implementation::kDefinition);
     int t = 0;
     for (const double scale : {1.0, 0.01, 100.0, 0.5, 1e-3, 30.0}) {
-      const at::Tensor batch = scale * MakeBatch(600, config.d_in, static_cast<uint64_t>(++t));
+      const at::Tensor batch = scale * MakeBatch(1100, config.d_in, static_cast<uint64_t>(++t));
       const auto a = kernels->Step(batch);
       const auto b = definition->Step(batch);
       ASSERT_TRUE(a.ok() && b.ok()) << a.status() << b.status();
