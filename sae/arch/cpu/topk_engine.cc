@@ -454,15 +454,18 @@ double TopkEngine::GradientNorm() {
   return std::sqrt(squares);
 }
 
+LatentMatrix WithStoredGradient(LatentMatrix matrix, const at::Tensor& gradient) {
+  matrix.gradient.dense = Data(gradient);
+  matrix.gradient.is_stored = true;
+  matrix.gradient.sparse.clear();
+  return matrix;
+}
+
 void TopkEngine::Update(const OptimizerUpdate& update) {
   Workspace& w = workspace_;
   if (gradients_stored_) {
-    LatentMatrix encoder = EncoderMatrix();
-    encoder.gradient.dense = Data(w.encoder_gradient);
-    encoder.gradient.sparse.clear();
-    LatentMatrix decoder = DecoderMatrix(0);
-    decoder.gradient.dense = Data(w.decoder_gradient);
-    decoder.gradient.sparse.clear();
+    const LatentMatrix encoder = WithStoredGradient(EncoderMatrix(), w.encoder_gradient);
+    const LatentMatrix decoder = WithStoredGradient(DecoderMatrix(0), w.decoder_gradient);
     UpdateLatents(update, {0, latents()}, {encoder, decoder}, Data(w.thread_rows));
   } else {
     for (int64_t g = 0; g < groups(); ++g) {

@@ -77,8 +77,8 @@ int64_t Collect(const PreActivations& pre, int64_t row, const float* norms, floa
 
 BatchSelection::BatchSelection(int64_t latents)
     : latents_(latents),
-      piece_latents_(new uint32_t[static_cast<size_t>(kRowsAtOnce * latents + 1)]),
-      piece_values_(new float[static_cast<size_t>(kRowsAtOnce * latents + 1)]) {}
+      piece_latents_(new uint32_t[static_cast<size_t>(kRowsAtOnce * latents)]),
+      piece_values_(new float[static_cast<size_t>(kRowsAtOnce * latents)]) {}
 
 void BatchSelection::Begin(int64_t rows, int64_t count, const float* norms) {
   rows_ = 0;

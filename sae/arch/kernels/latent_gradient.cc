@@ -1,7 +1,5 @@
 #include "sae/arch/kernels/latent_gradient.h"
 
-#include <algorithm>
-
 namespace seedbed {
 
 WeightedRows RowsOf(const LatentEntries& entries, const std::vector<float>& weights, int64_t i) {
@@ -10,11 +8,9 @@ WeightedRows RowsOf(const LatentEntries& entries, const std::vector<float>& weig
   return {entries.rows.data() + begin, weights.data() + begin, end - begin};
 }
 
-void GradientRow(const LatentGradient& gradient, int64_t i, int64_t width, float* row) {
+float* GradientRow(const LatentGradient& gradient, int64_t i, int64_t width, float* scratch) {
   bool begun = gradient.dense != nullptr;
-  if (begun && gradient.dense + i * width != row) {
-    std::copy(gradient.dense + i * width, gradient.dense + (i + 1) * width, row);
-  }
+  float* row = begun ? gradient.dense + i * width : scratch;
   for (const SparseGradient& part : gradient.sparse) {
     const WeightedRows rows = RowsOf(*part.entries, *part.weights, i);
     if (begun) {
@@ -24,6 +20,7 @@ void GradientRow(const LatentGradient& gradient, int64_t i, int64_t width, float
     }
     begun = true;
   }
+  return row;
 }
 
 }  // namespace seedbed

@@ -20,15 +20,17 @@ struct SparseGradient {
 
 // Row i is row i of `dense`, where there is one, plus those of all of `sparse`. Nothing is owned.
 struct LatentGradient {
-  const float* dense = nullptr;  // [n, width]
+  float* dense = nullptr;  // [n, width]; used up by what reads the gradient.
+  // `dense` is what StoreGradient left (update.h): of unit rows nothing along them.
+  bool is_stored = false;
   absl::InlinedVector<SparseGradient, 3> sparse;
 };
 
 // The batch rows that latent i is active in, each with its weight.
 WeightedRows RowsOf(const LatentEntries& entries, const std::vector<float>& weights, int64_t i);
 
-// row = row i of the gradient; `row` may be that of `dense`.
-void GradientRow(const LatentGradient& gradient, int64_t i, int64_t width, float* row);
+// Row i of the gradient: in `dense`, where there is one, or in `scratch` [width].
+float* GradientRow(const LatentGradient& gradient, int64_t i, int64_t width, float* scratch);
 
 }  // namespace seedbed
 

@@ -33,15 +33,17 @@ void RemoveComponentAlong(const float* row, int64_t width, float* gradient) {
   AddScaled(row, -Dot(gradient, row, width) / (norm * norm), width, gradient);
 }
 
-void FormGradientRow(const LatentMatrix& matrix, int64_t i, float* gradient) {
-  GradientRow(matrix.gradient, i, matrix.width, gradient);
-  if (matrix.unit_rows) RemoveComponentAlong(matrix.parameter.value + i * matrix.width, matrix.width, gradient);
+float* ProjectedGradientRow(const LatentMatrix& matrix, int64_t i, float* scratch) {
+  float* gradient = GradientRow(matrix.gradient, i, matrix.width, scratch);
+  const bool projects = matrix.unit_rows && !matrix.gradient.is_stored;
+  if (projects) RemoveComponentAlong(matrix.parameter.value + i * matrix.width, matrix.width, gradient);
+  return gradient;
 }
 
-void UpdateLatent(const OptimizerUpdate& update, const LatentMatrix& matrix, int64_t i, float* gradient) {
+void UpdateLatent(const OptimizerUpdate& update, const LatentMatrix& matrix, int64_t i, float* scratch) {
   const int64_t begin = i * matrix.width;
   PrefetchElements(matrix.parameter, begin, matrix.width);
-  FormGradientRow(matrix, i, gradient);
+  float* gradient = ProjectedGradientRow(matrix, i, scratch);
   UpdateElements(update, begin, matrix.width, gradient, matrix.parameter);
   float* row = matrix.parameter.value + begin;
   if (matrix.unit_rows) NormalizeRow(matrix.width, row);
@@ -68,8 +70,7 @@ double StoreGradient(LatentRange range, const LatentMatrix& matrix, float* store
   ForEachPiece(count, kLatentsInPiece, [&](int64_t begin, int64_t end, int) {
     double squares = 0;
     for (int64_t i = range.begin + begin; i < range.begin + end; ++i) {
-      float* row = stored + i * matrix.width;
-      FormGradientRow(matrix, i, row);
+      const float* row = ProjectedGradientRow(matrix, i, stored + i * matrix.width);
       squares += Dot(row, row, matrix.width);
     }
     (*piece_sums)[static_cast<size_t>(begin / kLatentsInPiece)] = squares;

@@ -39,8 +39,8 @@ struct LatentRange {
 void UpdateLatents(const OptimizerUpdate& update, LatentRange range, absl::Span<const LatentMatrix> matrices,
                    float* scratch);
 
-// Stores the range's rows of a gradient as UpdateLatents uses them in `stored`, [n, width], which may be
-// gradient.dense. Returns the sum of their squares. `piece_sums` is scratch.
+// Stores the range's rows of a gradient as UpdateLatents uses them: in gradient.dense, where there is one, or in
+// `stored` [n, width]. Returns the sum of their squares. `piece_sums` is scratch.
 double StoreGradient(LatentRange range, const LatentMatrix& matrix, float* stored, std::vector<double>* piece_sums);
 
 // Adds to bias_gradient[i] the sum of latent i's gradients.

@@ -278,6 +278,7 @@ TEST_F(Update, TakesAStoredGradientForTheSumsThatItIs) {
   EXPECT_LE((gradient * start_.decoder).sum(1).abs().max().item<double>(), 1e-5) << "nothing is left along the rows";
   decoder.gradient.sparse.clear();
   decoder.gradient.dense = Data(gradient);
+  decoder.gradient.is_stored = true;
   const at::Tensor scratch = at::empty({LoopThreads(), kWidth});
   UpdateLatents(Adam(), {0, 10}, {decoder}, Data(scratch));
   EXPECT_TRUE(at::equal(stored.decoder.narrow(0, 10, 30), start_.decoder.narrow(0, 10, 30))) << "out of range";
