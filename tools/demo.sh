@@ -2,9 +2,13 @@
 # Everything from nothing to an agreement figure, on a fresh Debian 12 (x86-64): sets up, builds, prepares a language
 # model and text, starts the whole service on this machine, trains three seeds of one sparse autoencoder and reports how
 # far they agree. Stops what it started, however it ends. No network after the set-up; a second run skips what is done.
+#
+# usage: demo.sh [SWEEP.yaml]     default: tools/demo/topk-seeds.yaml
 set -euo pipefail
+[ $# -eq 0 ] || set -- "$(realpath "$1")"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+readonly SWEEP=${1:-tools/demo/topk-seeds.yaml}
 readonly DEMO=build/demo BIN=build/release/bin
 readonly PROGRAMS=(seedbed seedbed-coordinator seedbed-results seedbed-worker seedbed-trainer seedbed-agree
                     seedbed-convert)
@@ -66,6 +70,6 @@ bash tools/setup.sh
 build
 prepare
 start
-say "training three seeds: tools/demo/topk-seeds.yaml"
-"$BIN/seedbed" --server "$(address server)" submit tools/demo/topk-seeds.yaml --wait
-say "the exports (sparsify's format, with checksums in manifest.json) are in $DEMO/data/artifacts"
+say "training: $SWEEP"
+"$BIN/seedbed" --server "$(address server)" submit "$SWEEP" --wait
+say "the exports (in formats of sparsify and SAELens, with checksums in manifest.json) are in $DEMO/data/artifacts"

@@ -14,7 +14,7 @@ class AdamRowVariants : public testing::TestWithParam<AdamRowFunction> {};
 
 TEST_P(AdamRowVariants, IsTheFormulaUpToRoundingForEveryWidth) {
   if (GetParam() == &AdamRowAvx512 && BestAdamRow() != &AdamRowAvx512) GTEST_SKIP() << "this CPU has no AVX-512";
-  const AdamUpdate u = AdamUpdateAt(AdamOptions(), 3, 0.01);
+  const AdamUpdate u = AdamUpdateAt(OptimizerOptions(), 3, 0.01);
   SplitMix64 random(1);
   for (const size_t width : {1, 15, 16, 17, 48, 576, 580}) {
     std::vector<float> gradient(width), parameter(width), moment1(width), moment2(width);

@@ -176,7 +176,7 @@ TEST_F(ReconstructionMetricsTest, ARowMayHaveEveryLatent) {
 TEST(ReconstructScaledTest, GivesRowsInTheModelsUnits) {
   const at::Tensor x = at::randn({50, 8});
   Dictionary dictionary = RandomDictionary(32, 8, 4);
-  DictionaryAutoencoder plain(WithoutScale(dictionary, 2.5f));
+  DictionaryAutoencoder plain(WithoutScale(dictionary, 2.5f, 2.5f));
   DictionaryAutoencoder scaled(dictionary);
   const Reconstruction expected = ReconstructScaled(plain, x, {}).value();
   const Reconstruction found = ReconstructScaled(scaled, x, {2.5f, 2.5f}).value();

@@ -227,7 +227,7 @@ TEST_F(SplicedLossTest, AScaleIsThatOfTheRows) {
   const SplicedLoss spliced = Measure().value();
   const Dictionary dictionary = RandomDictionary(64, kWidth, 8);
   DictionaryAutoencoder scaled(dictionary);
-  DictionaryAutoencoder folded(WithoutScale(dictionary, 0.5f));
+  DictionaryAutoencoder folded(WithoutScale(dictionary, 0.5f, 0.5f));
   const SplicedEvaluation found = spliced.Evaluate(scaled, {0.5f, 0.5f}).value();
   const SplicedEvaluation expected = spliced.Evaluate(folded, {}).value();
   EXPECT_NEAR(found.loss, expected.loss, 1e-5);
