@@ -12,8 +12,7 @@ namespace seedbed {
 //   sparsify             min(D / auxiliary_width, 1) sum (e_hat - e)^2 / total variance; no gradient to the encoder,
 //                        as sparsify's FusedEncoder passes none on
 //   SAELens              min(D / auxiliary_width, 1) mean_B sum (e_hat - e)^2; z are pre-activations, also below 0,
-//   ranked
-//                        by pre |W_dec[i]|
+//                        that are ranked by pre |W_dec[i]|
 //   dictionary_learning  mean_B sum (e_hat - e)^2 / mean_B sum (e - mean_B e)^2; 0 where that is not a number
 // Dead are latents that had not fired for more than dead_after_tokens rows before this batch; in dictionary_learning
 // for at least so many, this batch counted in.

@@ -1,8 +1,7 @@
 // Matryoshka BatchTopK (Bussmann, Nabeshima et al. 2025): BatchTopK, but every prefix of G groups of latents is to
 // reconstruct the target. With x_hat_g from the latents of groups 1..g alone:
-//   dictionary_learning  loss = 1 / G^2 sum_g mean_B sum (target - x_hat_g)^2 + alpha aux: a mean over groups of losses
-//   that
-//                        are weighted by 1 / G, as its trainer has it
+//   dictionary_learning  loss = 1 / G^2 sum_g mean_B sum (target - x_hat_g)^2 + alpha aux: a mean over groups of
+//                        losses that are weighted by 1 / G, as its trainer has it
 //   SAELens              loss = sum_g mean_B sum (target - x_hat_g)^2 + alpha aux
 #include <numeric>
 

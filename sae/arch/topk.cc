@@ -3,9 +3,8 @@
 //   x_hat = f W_dec + b_dec (+ W_skip x)
 //   sparsify             loss = sum e^2 / total variance + alpha aux (+ FVU_4k / 8)
 //   dictionary_learning  loss = mean_B sum e^2 + alpha aux
-//   SAELens              loss = mean_B sum e^2 + alpha aux, and f are the k largest by relu(pre) |W_dec[i]|: its
-//   decoder is
-//                        treated as if it had unit rows, whose norms then cancel in f W_dec
+//   SAELens              loss = mean_B sum e^2 + alpha aux, and f are the k largest by relu(pre) |W_dec[i]|: it treats
+//                        its decoder as if it had unit rows, whose norms then cancel in f W_dec
 // FVU_4k is the FVU of the 4 k largest, without W_skip and without gradient to the encoder, as sparsify computes it;
 // with it those 4 k have fired.
 //

@@ -245,7 +245,7 @@ void TopkEngine::Select() {
   }
   // SAELens counts what is above 0, the others what is kept.
   const bool counts_zeros = !selects_of_batch() && !ranks_by_norm();
-  firing_.MarkFired(workspace_.entries, counts_zeros);
+  firing_.MarkFired(config_.multi_topk ? workspace_.multi_entries : workspace_.entries, counts_zeros);
 }
 
 void TopkEngine::SelectOfRows() {
