@@ -115,7 +115,13 @@ absl::Status RunResults(const ListingOptions& options, const std::string& sweep_
   ASSIGN_OR_RETURN(const v1::Sweep sweep, coordinator.GetSweep(sweep_id));
   ASSIGN_OR_RETURN(const std::string address, coordinator.ResultsAddress());
   ASSIGN_OR_RETURN(const auto response, ResultsClient(address).ListAgreements(sweep.sweep_id()));
-  *console.out << (options.json ? ToJson(response) : FormatAgreements(response));
+  if (options.json) {
+    *console.out << ToJson(response);
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const auto runs, coordinator.ListRuns(sweep.sweep_id()));
+  const std::string exports = FormatExports(runs);
+  *console.out << FormatAgreements(response) << (exports.empty() ? "" : "\n") << exports;
   return absl::OkStatus();
 }
 

@@ -316,8 +316,11 @@ TEST_F(CliTest, GetAndCancelShowTheSweepAndNameAnUnknownOne) {
 TEST_F(CliTest, ResultsShowsAgreementsAndSaysWhenNoServiceIsKnown) {
   sweeps_.sweep.set_sweep_id("s1");
   results_.answers = {Parse<v1::ListAgreementsResponse>("agreements { sibling_set_id: 'b' summary { pw_mcc: 0.25 } }")};
+  sweeps_.run_pages = {Parse<v1::ListRunsResponse>(
+      "runs { run_id: 'r0' state: RUN_STATE_SUCCEEDED sae { hookpoint: 'layers.9' architecture: 'relu' latents: 8 } "
+      "result { target_l0_missed: true } }")};
   EXPECT_EQ(Run({"results", "s1"}), 0);
-  EXPECT_THAT(Out(), HasSubstr("PW-MCC 0.2500"));
+  EXPECT_THAT(Out(), AllOf(HasSubstr("PW-MCC 0.2500"), HasSubstr("TARGET L0 MISSED: run r0 (layers.9 relu, 8 ")));
   EXPECT_EQ(Run({"results", "s1", "--output", "json"}), 0);
   EXPECT_EQ(nlohmann::json::parse(Out())["agreements"][0]["summary"]["pw_mcc"], 0.25);
   sweeps_.results_address = "";
