@@ -202,7 +202,10 @@ std::string FactsJson(const TrainerPlan& plan, const HostedRun& run, const RunPr
     facts["stream"]["target_scale"] = provenance.target_scale;
   }
   if (sae.k() > 0) facts["k"] = sae.k();
-  if (sae.target_l0() > 0) facts["metrics"]["reached_l0"] = run.recorder().FinalL0();
+  if (sae.target_l0() > 0) {
+    facts["metrics"]["reached_l0"] = run.recorder().FinalL0();
+    facts["metrics"]["target_l0_missed"] = MissesTargetL0(run.recorder().FinalL0(), sae.target_l0());
+  }
   if (!run.evaluations().empty()) facts["evaluation"] = EvaluationFacts(run.evaluations().back().metrics);
   return facts.dump();
 }

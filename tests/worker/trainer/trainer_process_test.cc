@@ -196,6 +196,28 @@ TEST(TrainerProcessTest, ATranscoderIsTrainedOnBothItsHookpointsWhateverTheRanks
   EXPECT_EQ(fixture.ExportOf(together, "transcoder-0"), files);
 }
 
+// 21 steps at hardly any rate leave the SAE as dense as it began.
+TEST(TrainerProcessTest, ATargetThatWasMissedIsReported) {
+  TrainerFixture fixture;
+  v1::TrainerSpec spec = fixture.Spec();
+  AddRun(spec, "run", "layers.1", 3);
+  v1::SaeSpec& sae = *spec.mutable_gang()->mutable_runs(0)->mutable_sae();
+  sae.set_architecture("relu");
+  sae.set_convention(v1::CONVENTION_DICTIONARY_LEARNING);
+  sae.clear_k();
+  sae.clear_auxiliary_alpha();
+  sae.set_target_l0(2);
+  sae.set_sparsity_coefficient(0.1);
+  sae.set_learning_rate(1e-9);
+  const v1::RunResult result = TrainInto(fixture, spec, 1).at("run").result();
+  EXPECT_TRUE(result.target_l0_missed());
+  EXPECT_GT(result.reached_l0(), 4);
+  const auto facts = nlohmann::json::parse(fixture.ExportOf(spec, "run").at("manifest.json")).at("facts");
+  EXPECT_EQ(facts.at("metrics").at("reached_l0"), result.reached_l0());
+  EXPECT_EQ(facts.at("metrics").at("target_l0_missed"), true);
+  EXPECT_EQ(facts.at("training").at("target_l0"), 2);
+}
+
 // Nothing is learnt in a step of almost no length, so what comes out is what was started from.
 TEST(TrainerProcessTest, StartsFromADictionary) {
   TrainerFixture fixture;
