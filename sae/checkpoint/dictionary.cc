@@ -17,7 +17,7 @@ absl::Status TensorError(absl::string_view name, absl::string_view message) {
   return absl::InvalidArgumentError(absl::StrCat("tensor \"", name, "\" ", message));
 }
 
-absl::Status CheckTensor(const ExpectedTensor& expected, const at::Tensor& tensor) {
+absl::Status CheckTensor(const ExpectedFileTensor& expected, const at::Tensor& tensor) {
   const char* name = expected.field.name;
   if (!tensor.defined()) return TensorError(name, "is missing");
   if (tensor.scalar_type() != at::kFloat || !tensor.device().is_cpu() || !tensor.is_contiguous()) {
@@ -36,7 +36,7 @@ absl::Status CheckMatrix(absl::string_view name, const at::Tensor& tensor) {
   return TensorError(name, "is missing or does not have 2 dimensions");
 }
 
-absl::Status CheckTensors(const Dictionary& dictionary, const std::vector<ExpectedTensor>& expected) {
+absl::Status CheckTensors(const Dictionary& dictionary, const std::vector<ExpectedFileTensor>& expected) {
   size_t next = 0;  // Of `expected`, whose order is that of the fields.
   for (const SaeTensorField& field : kSaeTensorFields) {
     const at::Tensor& tensor = dictionary.*(field.member);

@@ -53,8 +53,8 @@ bool HasThreshold(absl::string_view architecture) {
 
 bool HasK(absl::string_view architecture) { return IsAmong(architecture, {"topk", "batchtopk", "matryoshka"}); }
 
-std::vector<ExpectedTensor> ExpectedTensors(const DictionaryShape& shape) {
-  std::vector<ExpectedTensor> expected;
+std::vector<ExpectedFileTensor> ExpectedTensors(const DictionaryShape& shape) {
+  std::vector<ExpectedFileTensor> expected;
   for (const SaeTensorField& field : kSaeTensorFields) {
     if (Has(shape, field.member)) expected.push_back({field, ShapeOf(shape, field.member)});
   }

@@ -24,7 +24,7 @@ struct DictionaryShape {
   bool skip = false;  // There is a skip connection.
 };
 
-struct ExpectedTensor {
+struct ExpectedFileTensor {
   SaeTensorField field;
   std::vector<int64_t> shape;
 };
@@ -39,7 +39,7 @@ bool HasThreshold(absl::string_view architecture);
 bool HasK(absl::string_view architecture);
 
 // In the order of kSaeTensorFields; those that the architecture does not have are left out.
-std::vector<ExpectedTensor> ExpectedTensors(const DictionaryShape& shape);
+std::vector<ExpectedFileTensor> ExpectedTensors(const DictionaryShape& shape);
 
 }  // namespace seedbed
 

@@ -132,8 +132,8 @@ absl::StatusOr<Config> ReadConfig(const JsonObject& json) {
   return config;
 }
 
-std::vector<ExpectedTensor> WithoutThreshold(std::vector<ExpectedTensor> expected) {
-  const auto is_threshold = [](const ExpectedTensor& tensor) { return tensor.field.member == &SaeTensors::threshold; };
+std::vector<ExpectedFileTensor> WithoutThreshold(std::vector<ExpectedFileTensor> expected) {
+  const auto is_threshold = [](const ExpectedFileTensor& tensor) { return tensor.field.member == &SaeTensors::threshold; };
   expected.erase(std::remove_if(expected.begin(), expected.end(), is_threshold), expected.end());
   return expected;
 }
@@ -141,7 +141,7 @@ std::vector<ExpectedTensor> WithoutThreshold(std::vector<ExpectedTensor> expecte
 // A training SAE keeps one threshold for all latents (batchtopk, matryoshka), and in version 6.0 the logarithm of
 // jumprelu's.
 absl::StatusOr<SaeTensors> ReadTensorsOf(const Config& config, const SafetensorsFile& weights) {
-  const std::vector<ExpectedTensor> expected = ExpectedTensors(config.shape);
+  const std::vector<ExpectedFileTensor> expected = ExpectedTensors(config.shape);
   if (HasK(config.shape.architecture) && HasThreshold(config.shape.architecture)) {
     ASSIGN_OR_RETURN(SaeTensors tensors,
                      ReadTensors(weights, WithoutThreshold(expected), SaeLensTensors(), {"topk_threshold"}));

@@ -77,11 +77,11 @@ absl::Status CheckNoOtherTensors(const SafetensorsFile& file, const std::vector<
   return absl::OkStatus();
 }
 
-absl::StatusOr<SaeTensors> ReadTensors(const SafetensorsFile& file, const std::vector<ExpectedTensor>& expected,
+absl::StatusOr<SaeTensors> ReadTensors(const SafetensorsFile& file, const std::vector<ExpectedFileTensor>& expected,
                                        absl::Span<const StoredTensor> stored, const std::vector<std::string>& besides) {
   SaeTensors tensors;
   std::vector<std::string> names = besides;
-  for (const ExpectedTensor& wanted : expected) {
+  for (const ExpectedFileTensor& wanted : expected) {
     const StoredTensor* tensor = FindStored(stored, wanted.field.member);
     if (tensor == nullptr) return absl::InternalError(absl::StrCat("no name for ", wanted.field.name));
     names.push_back(tensor->name);

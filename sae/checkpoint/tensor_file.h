@@ -32,7 +32,7 @@ absl::StatusOr<at::Tensor> ReadTensor(const SafetensorsFile& file, const std::st
 absl::Status CheckNoOtherTensors(const SafetensorsFile& file, const std::vector<std::string>& names);
 
 // All of `expected`, which `stored` names, and no others in the file but `besides`. Errors as above.
-absl::StatusOr<SaeTensors> ReadTensors(const SafetensorsFile& file, const std::vector<ExpectedTensor>& expected,
+absl::StatusOr<SaeTensors> ReadTensors(const SafetensorsFile& file, const std::vector<ExpectedFileTensor>& expected,
                                        absl::Span<const StoredTensor> stored,
                                        const std::vector<std::string>& besides = {});
 

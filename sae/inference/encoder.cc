@@ -18,7 +18,7 @@
 #include "common/status.h"
 #include "sae/arch/kernels/parallel.h"
 #include "sae/arch/kernels/rows.h"
-#include "sae/inference/row_selection.h"
+#include "sae/inference/row_encoding.h"
 
 namespace seedbed {
 namespace {
@@ -54,8 +54,8 @@ struct Piece {
   std::vector<float> values;
 };
 
-Piece SelectPiece(const RowSelection& selection, const float* products, int64_t rows, int64_t latents,
-                  SelectionScratch* scratch) {
+Piece SelectPiece(const RowEncoding& selection, const float* products, int64_t rows, int64_t latents,
+                  EncodingScratch* scratch) {
   Piece piece;
   for (int64_t r = 0; r < rows; ++r) {
     const size_t before = piece.latents.size();
@@ -84,8 +84,8 @@ at::Tensor AlignedRows(const at::Tensor& decoder) {
 absl::StatusOr<SparseActivations> Encode(const Dictionary& dictionary, const at::Tensor& x) {
   const c10::InferenceMode inference;
   RETURN_IF_ERROR(CheckRows(dictionary, x));
-  const RowSelection selection(dictionary);
-  std::vector<SelectionScratch> scratch(static_cast<size_t>(LoopThreads()), SelectionScratch(dictionary));
+  const RowEncoding selection(dictionary);
+  std::vector<EncodingScratch> scratch(static_cast<size_t>(LoopThreads()), EncodingScratch(dictionary));
   const int64_t latents = dictionary.latents();
   const int64_t tile_rows = std::min(RowsInTile(latents), x.size(0));
   at::Tensor products = at::empty({tile_rows, latents}, x.options());

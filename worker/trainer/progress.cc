@@ -9,7 +9,7 @@ constexpr absl::Duration kReportInterval = absl::Milliseconds(500);
 
 }  // namespace
 
-double EstimateSecondsLeft(const RankProgress& progress) {
+double EstimateSecondsLeft(const TrainingProgress& progress) {
   if (progress.steps == 0 || progress.tokens_harvested == 0) return -1;
   const double seconds_a_token =
       absl::ToDoubleSeconds(progress.harvest_time) / static_cast<double>(progress.tokens_harvested);
@@ -28,7 +28,7 @@ void ProgressReporter::Report(const std::vector<HostedRun>& runs, const Activati
                               absl::Duration step_time) {
   const absl::Duration now = clock_->Monotonic();
   const StreamCounters counters = stream.counters();
-  const RankProgress rank = {now - started_,
+  const TrainingProgress rank = {now - started_,
                              counters.harvest_time + counters.exchange_time,
                              stream.gang_tokens_harvested(),
                              stream.tokens_to_harvest(),

@@ -14,7 +14,7 @@
 namespace seedbed {
 
 // How far a rank is.
-struct RankProgress {
+struct TrainingProgress {
   absl::Duration elapsed;        // Since the stream's start.
   absl::Duration harvest_time;   // Of that, for harvesting and the exchange.
   int64_t tokens_harvested = 0;  // By the gang.
@@ -25,7 +25,7 @@ struct RankProgress {
 
 // Pure. The harvest that is left at its rate so far, and the steps that are left at theirs (all that is not harvest).
 // Negative before the first step.
-double EstimateSecondsLeft(const RankProgress& progress);
+double EstimateSecondsLeft(const TrainingProgress& progress);
 
 // Sends at most one round of messages every half a second. Not thread-safe.
 class ProgressReporter {

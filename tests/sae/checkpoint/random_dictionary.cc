@@ -12,7 +12,7 @@ Dictionary RandomDictionary(const DictionaryShape& shape, bool centers_input) {
   dictionary.architecture = shape.architecture;
   dictionary.k = HasK(shape.architecture) ? 3 : 0;
   dictionary.centers_input = centers_input;
-  for (const ExpectedTensor& tensor : ExpectedTensors(shape)) {
+  for (const ExpectedFileTensor& tensor : ExpectedTensors(shape)) {
     const bool threshold = tensor.field.member == &SaeTensors::threshold;
     dictionary.*(tensor.field.member) = threshold ? at::rand(tensor.shape) : at::randn(tensor.shape);
   }

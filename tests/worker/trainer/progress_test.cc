@@ -6,7 +6,7 @@ namespace seedbed {
 namespace {
 
 TEST(EstimateSecondsLeftTest, IsUnknownBeforeTheFirstStep) {
-  RankProgress progress;
+  TrainingProgress progress;
   progress.elapsed = absl::Seconds(10);
   progress.harvest_time = absl::Seconds(10);
   progress.tokens_harvested = 100;
@@ -16,7 +16,7 @@ TEST(EstimateSecondsLeftTest, IsUnknownBeforeTheFirstStep) {
 }
 
 TEST(EstimateSecondsLeftTest, AddsTheHarvestAndTheStepsThatAreLeft) {
-  RankProgress progress;
+  TrainingProgress progress;
   progress.elapsed = absl::Seconds(30);
   progress.harvest_time = absl::Seconds(20);  // 0.1 s a token.
   progress.tokens_harvested = 200;
@@ -27,7 +27,7 @@ TEST(EstimateSecondsLeftTest, AddsTheHarvestAndTheStepsThatAreLeft) {
 }
 
 TEST(EstimateSecondsLeftTest, IsZeroAtTheEnd) {
-  RankProgress progress;
+  TrainingProgress progress;
   progress.elapsed = absl::Seconds(30);
   progress.harvest_time = absl::Seconds(20);
   progress.tokens_harvested = progress.tokens_to_harvest = 500;

@@ -1,6 +1,6 @@
 // From the products W_enc c of one row to its active latents.
-#ifndef SEEDBED_SAE_INFERENCE_ROW_SELECTION_H_
-#define SEEDBED_SAE_INFERENCE_ROW_SELECTION_H_
+#ifndef SEEDBED_SAE_INFERENCE_ROW_ENCODING_H_
+#define SEEDBED_SAE_INFERENCE_ROW_ENCODING_H_
 
 #include <cstdint>
 #include <vector>
@@ -18,25 +18,25 @@ struct ActiveLatents {
 };
 
 // One thread's scratch memory for topk; for others nothing is needed.
-struct SelectionScratch {
-  explicit SelectionScratch(const Dictionary& dictionary);
+struct EncodingScratch {
+  explicit EncodingScratch(const Dictionary& dictionary);
   TopKScratch top_k;
   std::vector<uint32_t> latents;  // [k]
   std::vector<float> values;      // [k]
 };
 
 // The rule of one dictionary, whose tensors it shares. Immutable, thread-safe.
-class RowSelection {
+class RowEncoding {
  public:
-  explicit RowSelection(const Dictionary& dictionary);
+  explicit RowEncoding(const Dictionary& dictionary);
 
   // `products` is W_enc c, [n].
-  void Select(const float* products, SelectionScratch* scratch, const ActiveLatents& active) const;
+  void Select(const float* products, EncodingScratch* scratch, const ActiveLatents& active) const;
 
  private:
   enum class Rule { kTopK, kRelu, kThreshold, kGated };
 
-  void SelectTopK(const float* products, SelectionScratch* scratch, const ActiveLatents& active) const;
+  void SelectTopK(const float* products, EncodingScratch* scratch, const ActiveLatents& active) const;
   void SelectRelu(const float* products, const ActiveLatents& active) const;
   void SelectAboveThreshold(const float* products, const ActiveLatents& active) const;
   void SelectGated(const float* products, const ActiveLatents& active) const;
@@ -53,4 +53,4 @@ class RowSelection {
 
 }  // namespace seedbed
 
-#endif  // SEEDBED_SAE_INFERENCE_ROW_SELECTION_H_
+#endif  // SEEDBED_SAE_INFERENCE_ROW_ENCODING_H_

@@ -1,4 +1,4 @@
-#include "sae/inference/row_selection.h"
+#include "sae/inference/row_encoding.h"
 
 #include <algorithm>
 
@@ -15,12 +15,12 @@ void Append(int64_t latent, float value, const ActiveLatents& active) {
 
 }  // namespace
 
-SelectionScratch::SelectionScratch(const Dictionary& dictionary)
+EncodingScratch::EncodingScratch(const Dictionary& dictionary)
     : top_k(dictionary.latents(), std::max<int64_t>(dictionary.k, 1)),
       latents(static_cast<size_t>(dictionary.k)),
       values(static_cast<size_t>(dictionary.k)) {}
 
-RowSelection::RowSelection(const Dictionary& dictionary)
+RowEncoding::RowEncoding(const Dictionary& dictionary)
     : latents_(dictionary.latents()),
       k_(dictionary.k),
       encoder_bias_(dictionary.encoder_bias),
@@ -37,7 +37,7 @@ RowSelection::RowSelection(const Dictionary& dictionary)
   }
 }
 
-void RowSelection::Select(const float* products, SelectionScratch* scratch, const ActiveLatents& active) const {
+void RowEncoding::Select(const float* products, EncodingScratch* scratch, const ActiveLatents& active) const {
   switch (rule_) {
     case Rule::kTopK:
       return SelectTopK(products, scratch, active);
@@ -50,14 +50,14 @@ void RowSelection::Select(const float* products, SelectionScratch* scratch, cons
   }
 }
 
-void RowSelection::SelectTopK(const float* products, SelectionScratch* scratch, const ActiveLatents& active) const {
+void RowEncoding::SelectTopK(const float* products, EncodingScratch* scratch, const ActiveLatents& active) const {
   const int64_t count = seedbed::SelectTopK(products, encoder_bias_.const_data_ptr<float>(), latents_, k_,
                                             &scratch->top_k, scratch->latents.data(), scratch->values.data());
   active.latents->insert(active.latents->end(), scratch->latents.begin(), scratch->latents.begin() + count);
   active.values->insert(active.values->end(), scratch->values.begin(), scratch->values.begin() + count);
 }
 
-void RowSelection::SelectRelu(const float* products, const ActiveLatents& active) const {
+void RowEncoding::SelectRelu(const float* products, const ActiveLatents& active) const {
   const float* bias = encoder_bias_.const_data_ptr<float>();
   for (int64_t i = 0; i < latents_; ++i) {
     const float value = products[i] + bias[i];
@@ -65,7 +65,7 @@ void RowSelection::SelectRelu(const float* products, const ActiveLatents& active
   }
 }
 
-void RowSelection::SelectAboveThreshold(const float* products, const ActiveLatents& active) const {
+void RowEncoding::SelectAboveThreshold(const float* products, const ActiveLatents& active) const {
   const float* bias = encoder_bias_.const_data_ptr<float>();
   const float* threshold = threshold_.const_data_ptr<float>();
   for (int64_t i = 0; i < latents_; ++i) {
@@ -74,7 +74,7 @@ void RowSelection::SelectAboveThreshold(const float* products, const ActiveLaten
   }
 }
 
-void RowSelection::SelectGated(const float* products, const ActiveLatents& active) const {
+void RowEncoding::SelectGated(const float* products, const ActiveLatents& active) const {
   const float* gate_bias = gate_bias_.const_data_ptr<float>();
   const float* magnitude_bias = magnitude_bias_.const_data_ptr<float>();
   const float* magnitude = magnitude_.const_data_ptr<float>();
