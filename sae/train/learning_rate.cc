@@ -6,10 +6,10 @@
 namespace seedbed {
 namespace {
 
-// How far `step` lies on the way from `begin` to `end`, 0..1.
-double PartOf(int64_t step, int64_t begin, int64_t end) {
+// What is left at `step` of the way from `begin` to `end`, 0..1.
+double LeftOf(int64_t step, int64_t begin, int64_t end) {
   const double span = static_cast<double>(std::max<int64_t>(1, end - begin));
-  return std::clamp(static_cast<double>(step - begin) / span, 0.0, 1.0);
+  return std::clamp(static_cast<double>(end - step) / span, 0.0, 1.0);
 }
 
 }  // namespace
@@ -23,11 +23,11 @@ double LearningRateSchedule::At(int64_t step) const {
     case Decay::kConstant:
       return peak;
     case Decay::kCosine:
-      return final + (peak - final) * (1 + std::cos(M_PI * PartOf(step, warmup_steps, total_steps))) / 2;
+      return final + (peak - final) * (1 + std::cos(M_PI * (1 - LeftOf(step, warmup_steps, total_steps)))) / 2;
     case Decay::kLinear:
       break;
   }
-  return peak * (1 - PartOf(step, std::max(warmup_steps, decay_start_step), total_steps));
+  return peak * LeftOf(step, std::max(warmup_steps, decay_start_step), total_steps);
 }
 
 }  // namespace seedbed
