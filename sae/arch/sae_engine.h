@@ -20,12 +20,13 @@ struct StepPlan {
 // Of one batch, before the update.
 struct BatchLosses {
   double loss = 0;
-  double total_variance = 0;   // sum (target - its mean)^2.
-  double squared_error = 0;    // sum (target - x_hat)^2.
-  double auxiliary = 0;        // Without its weight; 0 without one.
-  int64_t active = 0;          // Activations that are not 0, of all rows.
-  double smallest_active = 0;  // The smallest positive activation, in the units that they are ranked by: in SAELens'
-                               // batchtopk and matryoshka times |W_dec[i]|. 0 = there is none.
+  double total_variance = 0;  // sum (target - its mean)^2.
+  double squared_error = 0;   // sum (target - x_hat)^2.
+  double auxiliary = 0;       // Without its weight; 0 without one.
+  int64_t active = 0;         // Activations that are not 0, of all rows.
+  // The smallest positive activation of batchtopk and matryoshka, which encode with its average after training, in the
+  // units that they are ranked by: in SAELens' convention times |W_dec[i]|. 0 = there is none.
+  double smallest_active = 0;
 };
 
 // Not thread-safe. LibTorch's exceptions pass through. Every tensor on the engine's device.

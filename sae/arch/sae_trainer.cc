@@ -12,6 +12,14 @@
 #include "sae/arch/trained_dictionary.h"
 
 namespace seedbed {
+namespace {
+
+// Of the architectures whose penalty is a function of the target itself.
+bool PullsToTarget(const SaeConfig& config) {
+  return config.architecture == "jumprelu" && config.convention == Convention::kDictionaryLearning;
+}
+
+}  // namespace
 
 SaeTrainer::SaeTrainer(const SaeConfig& config, std::unique_ptr<SaeEngine> engine, at::Device device, Start start)
     : config_(config),
@@ -19,8 +27,8 @@ SaeTrainer::SaeTrainer(const SaeConfig& config, std::unique_ptr<SaeEngine> engin
       start_(start),
       engine_(std::move(engine)),
       optimizer_(config.optimizer),
-      sparsity_({config.sparsity_coefficient, config.sparsity_warmup_steps, config.target_l0,
-                 config.learning_rate.total_steps}),
+      sparsity_({config.sparsity_coefficient, config.sparsity_warmup_steps, config.target_l0, PullsToTarget(config),
+                 config.learning_rate}),
       threshold_({config.threshold_decay, config.threshold_start_step,
                   config.convention == Convention::kSaeLens ? ActivationThreshold::Start::kZero
                                                             : ActivationThreshold::Start::kFirst}) {}

@@ -2,11 +2,24 @@
 
 namespace seedbed {
 
-double SparsitySchedule::Coefficient() const {
-  if (step_ >= options_.warmup_steps) return options_.coefficient;
-  return options_.coefficient * (static_cast<double>(step_) / static_cast<double>(options_.warmup_steps));
+SparsitySchedule::SparsitySchedule(const SparsityOptions& options) : options_(options) {
+  if (options.target_l0 == 0) return;
+  controller_.emplace(SparsityController::Options{options.coefficient, options.target_l0, options.pulls_to_target,
+                                                  options.learning_rate});
 }
 
-void SparsitySchedule::Advance(double /*l0*/) { ++step_; }
+double SparsitySchedule::Coefficient() const {
+  return WarmupPart() * (controller_.has_value() ? controller_->coefficient() : options_.coefficient);
+}
+
+void SparsitySchedule::Advance(double l0) {
+  if (controller_.has_value()) controller_->Advance(l0, WarmupPart());
+  ++step_;
+}
+
+double SparsitySchedule::WarmupPart() const {
+  if (step_ >= options_.warmup_steps) return 1;
+  return static_cast<double>(step_) / static_cast<double>(options_.warmup_steps);
+}
 
 }  // namespace seedbed

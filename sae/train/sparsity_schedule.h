@@ -3,20 +3,25 @@
 #define SEEDBED_SAE_TRAIN_SPARSITY_SCHEDULE_H_
 
 #include <cstdint>
+#include <optional>
+
+#include "sae/train/learning_rate.h"
+#include "sae/train/sparsity_controller.h"
 
 namespace seedbed {
 
 struct SparsityOptions {
-  double coefficient = 0;    // Without a target, at the end of the warm-up; with one, where the controller starts.
-  int64_t warmup_steps = 0;  // In which the coefficient rises from 0 on a line.
-  double target_l0 = 0;      // 0 = none: the coefficient stays.
-  int64_t total_steps = 0;
+  double coefficient = 0;        // Without a target, at the end of the warm-up; with one, where the controller starts.
+  int64_t warmup_steps = 0;      // In which the coefficient rises from 0 on a line, the controller's likewise.
+  double target_l0 = 0;          // 0 = none: the coefficient stays.
+  bool pulls_to_target = false;  // SparsityController::Options says what that is.
+  LearningRateSchedule learning_rate;  // Of the whole training; read only with a target.
 };
 
 // Not thread-safe.
 class SparsitySchedule {
  public:
-  explicit SparsitySchedule(const SparsityOptions& options) : options_(options) {}
+  explicit SparsitySchedule(const SparsityOptions& options);
 
   // Of the next step.
   double Coefficient() const;
@@ -25,7 +30,11 @@ class SparsitySchedule {
   void Advance(double l0);
 
  private:
+  // The part of the coefficient that the warm-up lets through in the next step.
+  double WarmupPart() const;
+
   SparsityOptions options_;
+  std::optional<SparsityController> controller_;
   int64_t step_ = 0;
 };
 

@@ -108,6 +108,7 @@ class PenaltyEngine final : public SaeEngine {
   at::Tensor decoder_norms_;  // [n]; where the penalty is scaled by them.
 
   // Of one step.
+  double density_of_batch_ = 0;
   PreparedBatch batch_;
   DenseTiles tiles_;
   PenalizedLatents latents_;
@@ -303,7 +304,7 @@ void PenaltyEngine::FindPenalty(double coefficient, Sums* sums) {
     sums->penalty = excess * excess;
     sums->penalty_slope = coefficient * 2 * excess / config_.loss_target_l0;
   }
-  density_.Advance(static_cast<double>(sums->active) / (rows * static_cast<double>(latents())));
+  density_of_batch_ = static_cast<double>(sums->active) / (rows * static_cast<double>(latents()));
 }
 
 // By W_dec[i]: coefficient mean_B sum f_i W_dec[i] / |W_dec[i]|.
@@ -418,6 +419,7 @@ void PenaltyEngine::Update(const OptimizerUpdate& update) {
     if (latent_sums_.active[i] > 0) firing_.MarkFired(i);
   }
   firing_.EndBatch(batch_.rows());
+  density_.Advance(density_of_batch_);
 }
 
 }  // namespace

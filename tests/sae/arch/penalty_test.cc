@@ -79,10 +79,11 @@ class PenaltyKernels : public testing::TestWithParam<Case> {
     return MakeSae(config_, initial_, Implementation::kDefinition);
   }
 
-  absl::StatusOr<StepMetrics> Step(TrainableSae* sae, int step) const {
-    const at::Tensor input = MakeBatch(64, config_.d_in, step);
-    return config_.transcoder ? sae->Step(input, MakeBatch(64, config_.d_out, step + 1000)) : sae->Step(input);
+  absl::StatusOr<StepMetrics> StepOn(TrainableSae* sae, int64_t rows, int step) const {
+    const at::Tensor input = MakeBatch(rows, config_.d_in, step);
+    return config_.transcoder ? sae->Step(input, MakeBatch(rows, config_.d_out, step + 1000)) : sae->Step(input);
   }
+  absl::StatusOr<StepMetrics> Step(TrainableSae* sae, int step) const { return StepOn(sae, 64, step); }
 
   void ExpectAsDefinition(PenaltySteps steps) const {
     const auto kernels = Make(steps);
@@ -111,6 +112,117 @@ TEST_P(PenaltyKernels, SparseStepsAgreeWithTheDefinition) { ExpectAsDefinition(P
 TEST_P(PenaltyKernels, DenseStepsAgreeWithTheDefinition) { ExpectAsDefinition(PenaltySteps::kDense); }
 
 TEST_P(PenaltyKernels, StepsChosenByDensityAgreeWithTheDefinition) { ExpectAsDefinition(PenaltySteps::kByDensity); }
+
+// Blocks and tiles of rows that are not full, and more than one of them.
+TEST_P(PenaltyKernels, BatchesOfOtherSizesMayFollow) {
+  for (const PenaltySteps steps : {PenaltySteps::kSparse, PenaltySteps::kDense}) {
+    const auto kernels = Make(steps);
+    const auto definition = MakeDefinition();
+    for (const int64_t rows : {64, 7, 1200, 33, 1200}) {
+      const auto a = StepOn(kernels.get(), rows, 3);
+      const auto b = StepOn(definition.get(), rows, 3);
+      ASSERT_TRUE(a.ok() && b.ok()) << rows << ": " << a.status() << b.status();
+      EXPECT_NEAR(a->loss, b->loss, 1e-5 * b->loss) << rows;
+      EXPECT_NEAR(a->l0, b->l0, 1e-3 * b->l0) << rows;  // One of 1200 rows may be on the other side by rounding.
+    }
+  }
+}
+
+TEST_P(PenaltyKernels, ARefusedBatchChangesNothingAndLeavesNoTraceInWhatFollows) {
+  for (const PenaltySteps steps : {PenaltySteps::kSparse, PenaltySteps::kByDensity}) {
+    const auto once = Make(steps);
+    const auto disturbed = Make(steps);
+    for (int t = 0; t < 5; ++t) {
+      ASSERT_TRUE(Step(once.get(), t).ok());
+      const at::Tensor nan = at::full({64, config_.d_in}, std::numeric_limits<float>::quiet_NaN());
+      const at::Tensor target = MakeBatch(64, config_.target_width(), 1);
+      const auto refused = disturbed->Step(nan, config_.transcoder ? target : nan);
+      EXPECT_EQ(refused.status().code(), absl::StatusCode::kAborted);
+      EXPECT_THAT(refused.status().message(), HasSubstr("step " + std::to_string(t + 1)));
+      ASSERT_TRUE(Step(disturbed.get(), t).ok());
+    }
+    EXPECT_TRUE(SameBytes(once->ExportDictionary(), disturbed->ExportDictionary()));
+  }
+}
+
+// The kernels do not depend on the number of threads; matrix products may, by rounding.
+TEST_P(PenaltyKernels, TwoThreadsTrainWhatOneDoes) {
+  const int before = at::get_num_threads();
+  const absl::Cleanup restore = [before] { at::set_num_threads(before); };
+  const auto train = [&](int threads) {
+    at::set_num_threads(threads);
+    const auto sae = Make(PenaltySteps::kByDensity);
+    for (int t = 0; t < 20; ++t) EXPECT_TRUE(Step(sae.get(), t).ok());
+    return sae->ExportDictionary();
+  };
+  const Dictionary one = train(1);
+  EXPECT_TRUE(SameBytes(one, train(1)));
+  ExpectClose(train(2), one, 1e-5, "two threads against one");
+}
+
+class PenaltyOverflow : public testing::TestWithParam<PenaltySteps> {};
+
+INSTANTIATE_TEST_SUITE_P(Steps, PenaltyOverflow, testing::Values(PenaltySteps::kSparse, PenaltySteps::kDense));
+
+TEST_P(PenaltyOverflow, ALossOrGradientThatOverflowsIsAbortedNamingIt) {
+  for (const std::string architecture : {"relu", "gated", "jumprelu"}) {
+    const SaeConfig config = Config(architecture, Convention::kSaeLens);
+    SaeTensors initial = *InitialParameters(config);
+    initial.encoder_weight *= 1e30;  // Activations and errors fit into a float32, their products do not.
+    SaeTrainer sae(config, MakePenaltyEngine(config, initial, GetParam()), at::kCPU, Start::kFromData);
+    const Dictionary before = sae.ExportDictionary();
+    const auto metrics = sae.Step(MakeBatch(64, config.d_in, 1));
+    EXPECT_EQ(metrics.status().code(), absl::StatusCode::kAborted);
+    EXPECT_THAT(metrics.status().message(), HasSubstr("step 1: the ")) << architecture;
+    EXPECT_TRUE(SameBytes(sae.ExportDictionary(), before));
+  }
+}
+
+TEST(PenaltyEngine, TheTanhPenaltyIsLeftToTheDefinition) {
+  SaeConfig config = Config("jumprelu", Convention::kSaeLens);
+  config.jumprelu_penalty = JumpreluPenalty::kTanh;
+  EXPECT_EQ(MakePenaltyEngine(config, *InitialParameters(config)), nullptr);
+  EXPECT_TRUE(MakeSae(config, *InitialParameters(config), Implementation::kFastest)->Step(MakeBatch(64, 20, 1)).ok());
+}
+
+// The first step of every training is dense; these go on with sparse ones.
+TEST(PenaltyDensity, SparseStepsThatFollowADenseOneAgreeWithTheDefinition) {
+  for (const std::string architecture : {"relu", "gated", "jumprelu"}) {
+    for (const double clip : {0.0, 0.5}) {
+      SaeConfig config = Config(architecture, Convention::kSaeLens);
+      config.gradient_clip = clip;
+      config.learning_rate.peak = 3e-4;  // It stays as sparse as it is.
+      SaeTensors initial = *InitialParameters(config);
+      at::Tensor& bias = architecture == "gated" ? initial.gate_bias : initial.encoder_bias;
+      bias.fill_(-0.9);  // Pre-activations are around 0.4.
+      const auto kernels = MakeSae(config, initial, Implementation::kFastest);
+      const auto definition = MakeSae(config, initial, Implementation::kDefinition);
+      for (int t = 0; t < 30; ++t) {
+        const auto a = kernels->Step(MakeBatch(64, config.d_in, t));
+        const auto b = definition->Step(MakeBatch(64, config.d_in, t));
+        ASSERT_TRUE(a.ok() && b.ok()) << a.status() << b.status();
+        EXPECT_EQ(a->l0, b->l0) << architecture << " " << t;
+        EXPECT_GT(a->l0, 0);
+        EXPECT_LT(a->l0 / static_cast<double>(config.latents), DensityChoice::kSparseBelow) << architecture;
+      }
+      ExpectClose(kernels->ExportDictionary(), definition->ExportDictionary(), 1e-5, architecture);
+    }
+  }
+}
+
+TEST(PenaltyDensity, StaysWithWhatItDidBetweenTheLimits) {
+  DensityChoice choice;
+  EXPECT_TRUE(choice.is_dense()) << "the first batch";
+  const double between = (DensityChoice::kSparseBelow + DensityChoice::kDenseAbove) / 2;
+  choice.Advance(between);
+  EXPECT_TRUE(choice.is_dense());
+  choice.Advance(DensityChoice::kSparseBelow / 2);
+  EXPECT_FALSE(choice.is_dense());
+  choice.Advance(between);
+  EXPECT_FALSE(choice.is_dense());
+  choice.Advance(2 * DensityChoice::kDenseAbove);
+  EXPECT_TRUE(choice.is_dense());
+}
 
 }  // namespace
 }  // namespace seedbed

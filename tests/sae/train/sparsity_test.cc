@@ -1,0 +1,181 @@
+// The controller of the sparsity coefficient against simulated trainings.
+#include <cmath>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "common/random.h"
+#include "gtest/gtest.h"
+#include "sae/train/sparsity_schedule.h"
+
+namespace seedbed {
+namespace {
+
+constexpr int64_t kSteps = 1000;
+
+// How L0 answers to the coefficient. It moves towards
+//   log L0 = log `balance` - elasticity log coefficient + drift (part of the training done)
+// in proportion to the learning rate: at the peak by 1 / `inertia` of the way in each step, `delay` steps late.
+struct Plant {
+  std::string name;
+  double balance = 32;
+  double elasticity = 1;
+  double inertia = 20;
+  double drift = 0;
+  int delay = 0;
+  double noise = 0;  // Relative, of one batch.
+  double first_l0 = 256;
+};
+
+SparsityOptions Options(int64_t steps) {
+  SparsityOptions options;
+  options.coefficient = 1;
+  options.target_l0 = 32;
+  options.learning_rate = {1e-3, steps / 20, steps, LearningRateSchedule::Decay::kLinear};
+  return options;
+}
+
+struct Outcome {
+  double l0 = 0;  // Mean of the last tenth.
+  std::vector<double> coefficients;
+};
+
+double Normal(SplitMix64& random) {
+  return std::sqrt(-2 * std::log(1 - random.Uniform())) * std::cos(2 * M_PI * random.Uniform());
+}
+
+Outcome Train(const Plant& plant, const SparsityOptions& options) {
+  SparsitySchedule schedule(options);
+  SplitMix64 random(1);
+  const int64_t steps = options.learning_rate.total_steps;
+  double log_l0 = std::log(plant.first_l0);
+  std::deque<double> late(static_cast<size_t>(plant.delay), 0.0);
+  Outcome outcome;
+  for (int64_t t = 0; t < steps; ++t) {
+    outcome.coefficients.push_back(schedule.Coefficient());
+    late.push_back(std::log(outcome.coefficients.back() + 1e-6));
+    const double l0 = std::exp(log_l0) * (1 + plant.noise * Normal(random));
+    schedule.Advance(l0);
+    if (t >= steps - steps / 10) outcome.l0 += l0 / static_cast<double>(steps / 10);
+    const double done = static_cast<double>(t) / static_cast<double>(steps);
+    const double goal = std::log(plant.balance) - plant.elasticity * late.front() + plant.drift * done;
+    late.pop_front();
+    const double pace = options.learning_rate.At(t) / options.learning_rate.peak;
+    log_l0 += pace / plant.inertia * (std::min(goal, std::log(2048.0)) - log_l0);
+  }
+  return outcome;
+}
+
+class SparsityPlants : public testing::TestWithParam<Plant> {};
+
+TEST_P(SparsityPlants, TheLastTenthHasTheTarget) {
+  for (const int64_t steps : {500, 1000, 4000}) {
+    EXPECT_NEAR(Train(GetParam(), Options(steps)).l0, 32, 0.02 * 32) << steps;
+  }
+}
+
+TEST_P(SparsityPlants, TheWarmUpHoldsAndTheTargetIsReachedAllTheSame) {
+  SparsityOptions options = Options(kSteps);
+  options.warmup_steps = kSteps / 4;
+  const Outcome outcome = Train(GetParam(), options);
+  EXPECT_EQ(outcome.coefficients.front(), 0);
+  EXPECT_NEAR(outcome.l0, 32, 0.02 * 32);
+}
+
+INSTANTIATE_TEST_SUITE_P(Plants, SparsityPlants,
+                         testing::Values(Plant{"Plain"}, Plant{"NeedsMuchMore", 32 * 50.0},
+                                         Plant{"NeedsMuchLess", 32 / 50.0}, Plant{"Fast", 100, 1, 3},
+                                         Plant{"Slow", 100, 1, 50}, Plant{"Insensitive", 60, 0.3},
+                                         Plant{"Sensitive", 100, 2}, Plant{"DriftsDown", 100, 1, 20, -0.7},
+                                         Plant{"DriftsUp", 100, 1, 20, 0.7}, Plant{"Delayed", 100, 1, 20, 0, 5},
+                                         Plant{"Noisy", 100, 1, 20, 0, 0, 0.05},
+                                         Plant{"EverythingAtOnce", 500, 0.7, 30, -0.5, 3, 0.03},
+                                         Plant{"StartsBelow", 10, 1, 20, 0, 0, 0, 5}),
+                         [](const auto& info) { return info.param.name; });
+
+TEST(SparsitySchedule, WithoutATargetTheCoefficientRisesOnALineAndStays) {
+  SparsityOptions options = Options(kSteps);
+  options.coefficient = 0.4;
+  options.target_l0 = 0;
+  options.warmup_steps = 4;
+  SparsitySchedule schedule(options);
+  for (const double expected : {0.0, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4}) {
+    EXPECT_DOUBLE_EQ(schedule.Coefficient(), expected);
+    schedule.Advance(1000);
+  }
+}
+
+TEST(SparsitySchedule, TheControllerStartsFromTheCoefficient) {
+  SparsityOptions options = Options(kSteps);
+  options.coefficient = 0.4;
+  EXPECT_DOUBLE_EQ(SparsitySchedule(options).Coefficient(), 0.4);
+  options.coefficient = 0;
+  EXPECT_DOUBLE_EQ(SparsitySchedule(options).Coefficient(), 1);
+}
+
+// What nothing answers to can't be reached: the caller sees that by L0, and the coefficient stays a number to train
+// with.
+TEST(SparsitySchedule, ATargetThatCannotBeMetLeavesTheCoefficientWithinItsLimits) {
+  for (const double l0 : {0.0, 5.0, 2000.0}) {
+    SparsitySchedule schedule(Options(kSteps));
+    for (int64_t t = 0; t < kSteps; ++t) {
+      schedule.Advance(l0);
+      ASSERT_GE(schedule.Coefficient(), 0.99e-4);
+      ASSERT_LE(schedule.Coefficient(), 1.01e4);
+    }
+    EXPECT_EQ(schedule.Coefficient() > 100, l0 > 32) << l0;
+    EXPECT_EQ(schedule.Coefficient() < 0.01, l0 < 32) << l0;
+  }
+}
+
+TEST(SparsitySchedule, EqualTrainingsGetEqualCoefficients) {
+  const Plant plant{"Noisy", 100, 1, 20, 0, 0, 0.05};
+  EXPECT_EQ(Train(plant, Options(kSteps)).coefficients, Train(plant, Options(kSteps)).coefficients);
+}
+
+// Of the smoothed L0, so that the noise of batches does not become noise of the loss.
+TEST(SparsitySchedule, NoiseOfBatchesMovesTheCoefficientLittle) {
+  const Outcome outcome = Train({"Noisy", 32, 1, 20, 0, 0, 0.03, 32}, Options(kSteps));
+  for (size_t t = 100; t + 1 < outcome.coefficients.size(); ++t) {
+    ASSERT_NEAR(outcome.coefficients[t + 1] / outcome.coefficients[t], 1, 0.1) << t;
+  }
+}
+
+class PullingPenalty : public testing::Test {
+ protected:
+  static SparsityOptions PullingOptions() {
+    SparsityOptions options = Options(kSteps);
+    options.pulls_to_target = true;
+    return options;
+  }
+};
+
+TEST_F(PullingPenalty, IsLeftAloneWhileItHasTime) {
+  SparsitySchedule schedule(PullingOptions());
+  for (int64_t t = 0; t < kSteps / 3; ++t) {
+    EXPECT_EQ(schedule.Coefficient(), 1);
+    schedule.Advance(300);
+  }
+}
+
+TEST_F(PullingPenalty, GrowsOnEitherSideOfTheTarget) {
+  for (const double l0 : {20.0, 60.0}) {
+    SparsitySchedule schedule(PullingOptions());
+    double last = 0;
+    for (int64_t t = 0; t < kSteps; ++t) {
+      schedule.Advance(l0);
+      ASSERT_GE(schedule.Coefficient(), last);
+      last = schedule.Coefficient();
+    }
+    EXPECT_GT(last, 2) << l0;
+  }
+}
+
+TEST_F(PullingPenalty, StaysWhereItHoldsTheTarget) {
+  SparsitySchedule schedule(PullingOptions());
+  for (int64_t t = 0; t < kSteps; ++t) schedule.Advance(t % 2 == 0 ? 31.5 : 32.5);
+  EXPECT_EQ(schedule.Coefficient(), 1);
+}
+
+}  // namespace
+}  // namespace seedbed
