@@ -381,6 +381,8 @@ std::array<LatentMatrix, 2> PenaltyEngine::Matrices() {
   if (gradients_.encoder_weight.defined()) {
     encoder.gradient.dense = Data(gradients_.encoder_weight);
     decoder.gradient.dense = Data(gradients_.decoder_weight);
+    encoder.gradient.is_stored = gradients_are_stored_;
+    decoder.gradient.is_stored = gradients_are_stored_;
   } else {
     const LatentEntries& order = ordered_.order;
     encoder.gradient.sparse = {{&order, &order.gradients, Data(batch_.encoder_input())}};
