@@ -14,9 +14,9 @@
 namespace seedbed {
 namespace {
 
-// Of the architectures whose penalty is a function of the target itself.
-bool PullsToTarget(const SaeConfig& config) {
-  return config.architecture == "jumprelu" && config.convention == Convention::kDictionaryLearning;
+PenaltyKind PenaltyOf(const SaeConfig& config) {
+  if (config.architecture != "jumprelu") return PenaltyKind::kActivations;
+  return config.convention == Convention::kDictionaryLearning ? PenaltyKind::kDistance : PenaltyKind::kL0;
 }
 
 }  // namespace
@@ -27,7 +27,7 @@ SaeTrainer::SaeTrainer(const SaeConfig& config, std::unique_ptr<SaeEngine> engin
       start_(start),
       engine_(std::move(engine)),
       optimizer_(config.optimizer),
-      sparsity_({config.sparsity_coefficient, config.sparsity_warmup_steps, config.target_l0, PullsToTarget(config),
+      sparsity_({config.sparsity_coefficient, config.sparsity_warmup_steps, config.target_l0, PenaltyOf(config),
                  config.learning_rate}),
       threshold_({config.threshold_decay, config.threshold_start_step,
                   config.convention == Convention::kSaeLens ? ActivationThreshold::Start::kZero
@@ -45,7 +45,7 @@ absl::StatusOr<StepMetrics> SaeTrainer::Step(const at::Tensor& input, const at::
   engine_->Update(optimizer_.Next(config_.learning_rate.At(steps_), scale));
   ++steps_;
   const StepMetrics metrics = Metrics(target, losses, coefficient);
-  sparsity_.Advance(metrics.l0);
+  sparsity_.Advance(metrics.l0, losses.total_variance / static_cast<double>(target.size(0)));
   threshold_.Advance(losses.smallest_active);
   return metrics;
 }

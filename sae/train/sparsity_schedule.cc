@@ -4,16 +4,16 @@ namespace seedbed {
 
 SparsitySchedule::SparsitySchedule(const SparsityOptions& options) : options_(options) {
   if (options.target_l0 == 0) return;
-  controller_.emplace(SparsityController::Options{options.coefficient, options.target_l0, options.pulls_to_target,
-                                                  options.learning_rate});
+  controller_.emplace(
+      SparsityController::Options{options.coefficient, options.target_l0, options.penalty, options.learning_rate});
 }
 
 double SparsitySchedule::Coefficient() const {
   return WarmupPart() * (controller_.has_value() ? controller_->coefficient() : options_.coefficient);
 }
 
-void SparsitySchedule::Advance(double l0) {
-  if (controller_.has_value()) controller_->Advance(l0, WarmupPart());
+void SparsitySchedule::Advance(double l0, double variance) {
+  if (controller_.has_value()) controller_->Advance(l0, variance, WarmupPart());
   ++step_;
 }
 

@@ -11,10 +11,10 @@
 namespace seedbed {
 
 struct SparsityOptions {
-  double coefficient = 0;        // Without a target, at the end of the warm-up; with one, where the controller starts.
-  int64_t warmup_steps = 0;      // In which the coefficient rises from 0 on a line, the controller's likewise.
-  double target_l0 = 0;          // 0 = none: the coefficient stays.
-  bool pulls_to_target = false;  // SparsityController::Options says what that is.
+  double coefficient = 0;    // Without a target, at the end of the warm-up; with one, where the controller starts.
+  int64_t warmup_steps = 0;  // In which the coefficient rises from 0 on a line, the controller's likewise.
+  double target_l0 = 0;      // 0 = none: the coefficient stays.
+  PenaltyKind penalty = PenaltyKind::kActivations;
   LearningRateSchedule learning_rate;  // Of the whole training; read only with a target.
 };
 
@@ -26,8 +26,9 @@ class SparsitySchedule {
   // Of the next step.
   double Coefficient() const;
 
-  // A step was taken whose mean number of active latents was `l0`.
-  void Advance(double l0);
+  // A step was taken whose mean number of active latents was `l0`, on a batch whose variance, a row, was `variance`:
+  // sum |row - mean|^2 / rows.
+  void Advance(double l0, double variance);
 
  private:
   // The part of the coefficient that the warm-up lets through in the next step.

@@ -12,6 +12,7 @@ namespace seedbed {
 namespace {
 
 constexpr int64_t kSteps = 1000;
+constexpr double kVariance = 500;
 
 // How L0 answers to the coefficient. It moves towards
 //   log L0 = log `balance` - elasticity log coefficient + drift (part of the training done)
@@ -55,7 +56,7 @@ Outcome Train(const Plant& plant, const SparsityOptions& options) {
     outcome.coefficients.push_back(schedule.Coefficient());
     late.push_back(std::log(outcome.coefficients.back() + 1e-6));
     const double l0 = std::exp(log_l0) * (1 + plant.noise * Normal(random));
-    schedule.Advance(l0);
+    schedule.Advance(l0, kVariance);
     if (t >= steps - steps / 10) outcome.l0 += l0 / static_cast<double>(steps / 10);
     const double done = static_cast<double>(t) / static_cast<double>(steps);
     const double goal = std::log(plant.balance) - plant.elasticity * late.front() + plant.drift * done;
@@ -101,7 +102,7 @@ TEST(SparsitySchedule, WithoutATargetTheCoefficientRisesOnALineAndStays) {
   SparsitySchedule schedule(options);
   for (const double expected : {0.0, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4}) {
     EXPECT_DOUBLE_EQ(schedule.Coefficient(), expected);
-    schedule.Advance(1000);
+    schedule.Advance(1000, kVariance);
   }
 }
 
@@ -119,7 +120,7 @@ TEST(SparsitySchedule, ATargetThatCannotBeMetLeavesTheCoefficientWithinItsLimits
   for (const double l0 : {0.0, 5.0, 2000.0}) {
     SparsitySchedule schedule(Options(kSteps));
     for (int64_t t = 0; t < kSteps; ++t) {
-      schedule.Advance(l0);
+      schedule.Advance(l0, kVariance);
       ASSERT_GE(schedule.Coefficient(), 0.99e-4);
       ASSERT_LE(schedule.Coefficient(), 1.01e4);
     }
@@ -141,11 +142,22 @@ TEST(SparsitySchedule, NoiseOfBatchesMovesTheCoefficientLittle) {
   }
 }
 
+TEST(SparsitySchedule, APenaltyOnL0CostsAtMostWhatLatentsCanExplain) {
+  SparsityOptions options = Options(kSteps);
+  options.penalty = PenaltyKind::kL0;
+  SparsitySchedule schedule(options);
+  for (int64_t t = 0; t < kSteps; ++t) {
+    schedule.Advance(2000, kVariance);
+    ASSERT_LE(schedule.Coefficient(), 1.001 * kVariance / 32);
+  }
+  EXPECT_GT(schedule.Coefficient(), 0.999 * kVariance / 32);
+}
+
 class PullingPenalty : public testing::Test {
  protected:
   static SparsityOptions PullingOptions() {
     SparsityOptions options = Options(kSteps);
-    options.pulls_to_target = true;
+    options.penalty = PenaltyKind::kDistance;
     return options;
   }
 };
@@ -154,7 +166,7 @@ TEST_F(PullingPenalty, IsLeftAloneWhileItHasTime) {
   SparsitySchedule schedule(PullingOptions());
   for (int64_t t = 0; t < kSteps / 3; ++t) {
     EXPECT_EQ(schedule.Coefficient(), 1);
-    schedule.Advance(300);
+    schedule.Advance(300, kVariance);
   }
 }
 
@@ -163,7 +175,7 @@ TEST_F(PullingPenalty, GrowsOnEitherSideOfTheTarget) {
     SparsitySchedule schedule(PullingOptions());
     double last = 0;
     for (int64_t t = 0; t < kSteps; ++t) {
-      schedule.Advance(l0);
+      schedule.Advance(l0, kVariance);
       ASSERT_GE(schedule.Coefficient(), last);
       last = schedule.Coefficient();
     }
@@ -173,7 +185,7 @@ TEST_F(PullingPenalty, GrowsOnEitherSideOfTheTarget) {
 
 TEST_F(PullingPenalty, StaysWhereItHoldsTheTarget) {
   SparsitySchedule schedule(PullingOptions());
-  for (int64_t t = 0; t < kSteps; ++t) schedule.Advance(t % 2 == 0 ? 31.5 : 32.5);
+  for (int64_t t = 0; t < kSteps; ++t) schedule.Advance(t % 2 == 0 ? 31.5 : 32.5, kVariance);
   EXPECT_EQ(schedule.Coefficient(), 1);
 }
 
