@@ -77,8 +77,9 @@ absl::StatusOr<RunEvaluation> Evaluator::Evaluate(const HostedRun& run, const Ro
 
 absl::StatusOr<LanguageModel*> Evaluator::Model() {
   if (model_ == nullptr) {
+    const std::vector<std::vector<int>> hosted = plan_.HostedHookpoints();
     std::vector<Hookpoint> hookpoints;
-    for (const int hookpoint : plan_.HostedHookpoints()[plan_.spec.rank()]) {
+    for (const int hookpoint : hosted[plan_.spec.rank()]) {
       hookpoints.push_back(plan_.hookpoints[hookpoint]);
     }
     ASSIGN_OR_RETURN(model_, inputs_.LoadWithHead(hookpoints));

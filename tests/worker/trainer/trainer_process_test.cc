@@ -56,6 +56,36 @@ TEST(TrainerProcessTest, ThreeSeedsGiveThreeExportsOfTheSameBatches) {
   EXPECT_THAT(weights, SizeIs(3));
 }
 
+TEST(TrainerProcessTest, RunsAreEvaluatedOnTokensThatTheyAreNotTrainedOn) {
+  TrainerFixture fixture;
+  v1::TrainerSpec spec = fixture.Spec();
+  SetSequences(spec, 30);
+  spec.mutable_gang()->mutable_stream()->set_epochs(1);
+  spec.mutable_gang()->mutable_evaluation()->set_sequences(5);
+  spec.mutable_gang()->mutable_evaluation()->set_every_tokens(256);
+  for (const uint64_t seed : {0, 1}) AddRun(spec, absl::StrCat("run-", seed), "layers.1", seed);
+  const auto ended = TrainInto(fixture, spec, 1);
+
+  ASSERT_THAT(ended, SizeIs(2));
+  for (const auto& [run_id, answer] : ended) {
+    ASSERT_TRUE(answer.has_result()) << answer.failure().message();
+    const v1::EvaluationMetrics& metrics = answer.result().evaluation();
+    EXPECT_EQ(metrics.tokens(), 5 * 15);
+    EXPECT_EQ(metrics.trained_tokens(), 30 * 15 / 64 * 64);
+    EXPECT_GT(metrics.fvu(), 0);
+    EXPECT_NEAR(metrics.l0(), 4, 0.5);
+    EXPECT_GT(metrics.cross_entropy(), 0);
+    EXPECT_NE(metrics.cross_entropy_spliced(), metrics.cross_entropy());
+    EXPECT_NE(metrics.cross_entropy_zero(), metrics.cross_entropy_mean());
+    const auto files = fixture.ExportOf(spec, run_id);
+    const std::string& csv = files.at("evaluation.csv");
+    EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 3);  // A header, after 256 rows, at the end.
+    EXPECT_EQ(files.at("firing_frequency.npy").size(), 128 + 48 * sizeof(double));
+    const auto facts = nlohmann::json::parse(files.at("manifest.json")).at("facts");
+    EXPECT_EQ(facts.at("evaluation").at("tokens"), 5 * 15);
+  }
+}
+
 TEST(TrainerProcessTest, OneToFourRanksGiveTheSameBytes) {
   TrainerFixture fixture;
   v1::TrainerSpec alone = fixture.Spec();
