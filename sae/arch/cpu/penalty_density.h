@@ -8,9 +8,10 @@ namespace seedbed {
 // does not make it change its mind with every batch. Not thread-safe.
 class DensityChoice {
  public:
-  // As measured on matrix products that reach a processor's peak: sparse steps are faster below.
-  static constexpr double kSparseBelow = 0.03;
-  static constexpr double kDenseAbove = 0.05;
+  // Sparse steps stay faster up to three times as many, but there the entries of a batch take more memory than all of
+  // its activations would.
+  static constexpr double kSparseBelow = 0.06;
+  static constexpr double kDenseAbove = 0.08;
 
   // Of the next batch. The first one's is unknown, and fresh dictionaries are dense.
   bool is_dense() const { return is_dense_; }
