@@ -7,6 +7,8 @@ import os
 import sys
 import time
 
+ANSWERS = os.fdopen(os.dup(1), "w")  # Of this script alone: what libraries print goes to standard error.
+os.dup2(2, 1)
 os.environ["SPARSIFY_DISABLE_TRITON"] = "1"  # Its decoder can't run on a CPU.
 os.environ["HF_HUB_OFFLINE"] = "1"
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "parity", "peers"))
@@ -158,8 +160,8 @@ for line in sys.stdin:
             steps[name] = make_step(name)
         start = time.perf_counter()
         steps[name](BATCHES[taken % len(BATCHES)])
-        print(time.perf_counter() - start, flush=True)
+        print(time.perf_counter() - start, file=ANSWERS, flush=True)
     except ImportError as error:
         print(f"sae_step_peers.py: {error}", file=sys.stderr)
-        print("none", flush=True)
+        print("none", file=ANSWERS, flush=True)
     taken += 1
