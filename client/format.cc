@@ -3,21 +3,20 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "common/architectures.h"
+#include "common/enum_word.h"
 #include "google/protobuf/util/json_util.h"
 
 namespace seedbed {
 namespace {
 
 std::string WithoutPrefix(const std::string& name, absl::string_view prefix) {
-  return absl::StrReplaceAll(absl::AsciiStrToLower(absl::StripPrefix(name, prefix)), {{"_", " "}});
+  return absl::StrReplaceAll(EnumWord(name, prefix), {{"_", " "}});
 }
 
 }  // namespace
@@ -66,8 +65,7 @@ std::string FormatHookpoint(const v1::SaeSpec& sae) {
 }
 
 std::string FormatArchitecture(const v1::SaeSpec& sae) {
-  const std::string convention =
-      absl::AsciiStrToLower(absl::StripPrefix(v1::Convention_Name(sae.convention()), "CONVENTION_"));
+  const std::string convention = EnumWord(v1::Convention_Name(sae.convention()), "CONVENTION_");
   const ArchitectureFacts* const facts = FindArchitectureFacts(sae.architecture());
   const bool is_default = facts != nullptr && facts->conventions.front() == convention;
   if (is_default || sae.convention() == v1::CONVENTION_UNSPECIFIED) return sae.architecture();

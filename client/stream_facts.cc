@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
 #include "client/format.h"
+#include "common/enum_word.h"
 
 namespace seedbed {
 namespace {
@@ -14,9 +13,7 @@ namespace {
 // Values of one list that are shown.
 constexpr int kMostShown = 12;
 
-std::string TypeName(v1::FloatType type) {
-  return absl::AsciiStrToLower(absl::StripPrefix(v1::FloatType_Name(type), "FLOAT_TYPE_"));
-}
+std::string TypeName(v1::FloatType type) { return EnumWord(v1::FloatType_Name(type), "FLOAT_TYPE_"); }
 
 template <typename List>
 std::string Shortened(const List& values) {

@@ -17,6 +17,7 @@
 #include "sae/arch/initialization.h"
 #include "sae/arch/sae_trainer.h"
 #include "sae/arch/trained_dictionary.h"
+#include "sae/checkpoint/expected_tensors.h"
 
 namespace seedbed {
 namespace {
@@ -90,10 +91,6 @@ absl::Status CheckSparsity(const SaeConfig& config) {
   RETURN_IF_ERROR(
       CheckRange("sparsity_warmup_steps", config.sparsity_warmup_steps, 0, std::numeric_limits<int64_t>::max()));
   return CheckPart("threshold_decay", config.threshold_decay);
-}
-
-bool KeepsK(const std::string& architecture) {
-  return architecture == "topk" || architecture == "batchtopk" || architecture == "matryoshka";
 }
 
 absl::Status CheckConvention(const SaeConfig& config, const Architecture& architecture) {
@@ -172,7 +169,7 @@ absl::Status CheckConfig(const SaeConfig& config) {
     return FieldError("d_out", absl::StrCat(config.d_out), absl::StrCat("of an autoencoder is d_in, ", config.d_in));
   }
   RETURN_IF_ERROR(CheckRange("latents", config.latents, 1, kLargestSize));
-  if (KeepsK(config.architecture)) RETURN_IF_ERROR(CheckRange("k", config.k, 1, config.latents));
+  if (HasK(config.architecture)) RETURN_IF_ERROR(CheckRange("k", config.k, 1, config.latents));
   RETURN_IF_ERROR(CheckLearningRate(config.learning_rate));
   RETURN_IF_ERROR(CheckOptimizer(config));
   RETURN_IF_ERROR(CheckAuxiliary(config));

@@ -10,13 +10,13 @@
 #include "common/status.h"
 #include "sae/arch/initialization.h"
 #include "sae/arch/registry.h"
+#include "sae/checkpoint/expected_tensors.h"
 
 namespace seedbed {
 namespace {
 
-bool HasInferenceThreshold(const std::string& architecture) {
-  return architecture == "batchtopk" || architecture == "matryoshka";
-}
+// One that is followed beside the parameters; jumprelu's is one of them.
+bool HasInferenceThreshold(const std::string& architecture) { return HasK(architecture) && HasThreshold(architecture); }
 
 void FoldDecoderNorms(Dictionary* dictionary) {
   const at::Tensor norms = dictionary->decoder_weight.norm(2, {1});

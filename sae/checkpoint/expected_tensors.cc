@@ -1,21 +1,17 @@
 #include "sae/checkpoint/expected_tensors.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/architectures.h"
 #include "common/quoted.h"
 
 namespace seedbed {
 namespace {
 
 constexpr absl::string_view kArchitectures[] = {"topk", "batchtopk", "relu", "gated", "jumprelu", "matryoshka"};
-
-bool IsAmong(absl::string_view name, std::initializer_list<absl::string_view> names) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 bool Has(const DictionaryShape& shape, at::Tensor SaeTensors::*member) {
   const bool gated = shape.architecture == "gated";
@@ -48,10 +44,13 @@ absl::Status CheckArchitecture(absl::string_view architecture) {
 }
 
 bool HasThreshold(absl::string_view architecture) {
-  return IsAmong(architecture, {"jumprelu", "batchtopk", "matryoshka"});
+  return architecture == "jumprelu" || architecture == "batchtopk" || architecture == "matryoshka";
 }
 
-bool HasK(absl::string_view architecture) { return IsAmong(architecture, {"topk", "batchtopk", "matryoshka"}); }
+bool HasK(absl::string_view architecture) {
+  const ArchitectureFacts* const facts = FindArchitectureFacts(architecture);
+  return facts != nullptr && facts->keeps_k;
+}
 
 std::vector<ExpectedFileTensor> ExpectedTensors(const DictionaryShape& shape) {
   std::vector<ExpectedFileTensor> expected;

@@ -133,7 +133,9 @@ absl::StatusOr<Config> ReadConfig(const JsonObject& json) {
 }
 
 std::vector<ExpectedFileTensor> WithoutThreshold(std::vector<ExpectedFileTensor> expected) {
-  const auto is_threshold = [](const ExpectedFileTensor& tensor) { return tensor.field.member == &SaeTensors::threshold; };
+  const auto is_threshold = [](const ExpectedFileTensor& tensor) {
+    return tensor.field.member == &SaeTensors::threshold;
+  };
   expected.erase(std::remove_if(expected.begin(), expected.end(), is_threshold), expected.end());
   return expected;
 }

@@ -4,9 +4,8 @@
 #include <cmath>
 
 #include "absl/algorithm/container.h"
-#include "absl/strings/ascii.h"
-#include "absl/strings/strip.h"
 #include "common/architectures.h"
+#include "common/enum_word.h"
 
 namespace seedbed {
 namespace {
@@ -171,7 +170,7 @@ int64_t DeadAfterTokens(const v1::TrainSpec& train, const Defaults& defaults, in
 }  // namespace
 
 std::string ConventionName(v1::Convention convention) {
-  return absl::AsciiStrToLower(absl::StripPrefix(v1::Convention_Name(convention), "CONVENTION_"));
+  return EnumWord(v1::Convention_Name(convention), "CONVENTION_");
 }
 
 bool HasConvention(absl::string_view architecture, v1::Convention convention) {

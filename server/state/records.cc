@@ -1,17 +1,9 @@
 #include "server/state/records.h"
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "common/enum_word.h"
 
 namespace seedbed {
-namespace {
-
-std::string WithoutPrefix(absl::string_view name, absl::string_view prefix) {
-  return absl::AsciiStrToLower(absl::StripPrefix(name, prefix));
-}
-
-}  // namespace
 
 bool HasEnded(v1::RunState state) {
   return state == v1::RUN_STATE_SUCCEEDED || state == v1::RUN_STATE_FAILED || state == v1::RUN_STATE_CANCELLED;
@@ -34,8 +26,8 @@ std::string NameOfBatches(const v1::SaeSpec& sae) {
   return absl::StrCat(sae.hookpoint(), " -> ", sae.target_hookpoint());
 }
 
-std::string RunStateName(v1::RunState state) { return WithoutPrefix(v1::RunState_Name(state), "RUN_STATE_"); }
-std::string SweepStateName(v1::SweepState state) { return WithoutPrefix(v1::SweepState_Name(state), "SWEEP_STATE_"); }
-std::string FailureKindName(v1::FailureKind kind) { return WithoutPrefix(v1::FailureKind_Name(kind), "FAILURE_KIND_"); }
+std::string RunStateName(v1::RunState state) { return EnumWord(v1::RunState_Name(state), "RUN_STATE_"); }
+std::string SweepStateName(v1::SweepState state) { return EnumWord(v1::SweepState_Name(state), "SWEEP_STATE_"); }
+std::string FailureKindName(v1::FailureKind kind) { return EnumWord(v1::FailureKind_Name(kind), "FAILURE_KIND_"); }
 
 }  // namespace seedbed

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -27,6 +26,7 @@
 #include "sae/activations/rows/block_store.h"
 #include "sae/activations/rows/row_order.h"
 #include "sae/activations/rows/shuffled_rows.h"
+#include "tests/bench/stopwatch.h"
 
 namespace {
 
@@ -49,12 +49,6 @@ template <typename T>
 T Checked(absl::StatusOr<T> result) {
   if (!result.ok()) Fail(result.status());
   return *std::move(result);
-}
-
-double Seconds(const std::function<void()>& body) {
-  const auto start = std::chrono::steady_clock::now();
-  body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 // A stream of about a GiB of one hookpoint in a cache, and what reads it.
@@ -156,7 +150,7 @@ struct Way {
 
 std::vector<Way> WaysOf(CachedStream* stream) {
   const auto timed = [](std::function<void(int64_t)> read) {
-    return [read = std::move(read)](int64_t part) { return Seconds([&] { read(part); }); };
+    return [read = std::move(read)](int64_t part) { return seedbed::SecondsOf([&] { read(part); }); };
   };
   return {
       {"dd bs=1M", stream->blocks(), [=](int64_t b) { return stream->Dd(b); }},

@@ -7,7 +7,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -25,6 +24,7 @@
 #include "sae/arch/trainable_sae.h"
 #include "sae/collectives/collectives.h"
 #include "tests/bench/loopback_socket.h"
+#include "tests/bench/stopwatch.h"
 
 namespace {
 
@@ -42,19 +42,13 @@ void StopUnlessOk(const absl::Status& status) {
   std::exit(1);
 }
 
-double Seconds(const std::function<void()>& body) {
-  const auto start = std::chrono::steady_clock::now();
-  body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 // The 10th percentile, because what else the machine does can only add to a time, of repetitions that both ranks start
 // together.
 double TypicalSeconds(seedbed::Collectives& group, const std::function<void()>& body) {
   std::vector<double> seconds;
   for (int r = 0; r < kWarmUp + kRepetitions; ++r) {
     StopUnlessOk(group.Barrier());
-    const double taken = Seconds(body);
+    const double taken = seedbed::SecondsOf(body);
     if (r >= kWarmUp) seconds.push_back(taken);
   }
   std::sort(seconds.begin(), seconds.end());

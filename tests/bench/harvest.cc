@@ -4,7 +4,6 @@
 // SEEDBED_BENCH_MODEL is the model's folder (default: build/demo/smollm2-135m, which tools/demo.sh makes),
 // SEEDBED_BENCH_PYTHON a Python with torch and transformers (default: python3). Without one the ratio is left out.
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <functional>
@@ -23,6 +22,7 @@
 #include "sae/lm/language_model.h"
 #include "sae/lm/model_folder.h"
 #include "tests/bench/peer_process.h"
+#include "tests/bench/stopwatch.h"
 
 namespace seedbed {
 namespace {
@@ -33,12 +33,6 @@ constexpr int64_t kSequence = 256;
 constexpr int kLayers = 15;
 constexpr int64_t kBlockRows = 512;  // That the decoder takes through a layer at once.
 constexpr int kRepetitions = 15;
-
-double SecondsOf(const std::function<void()>& body) {
-  const auto start = std::chrono::steady_clock::now();
-  body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 // transformers' model, which runs each time that it is asked to. Nothing where there is no Python that can.
 std::optional<PeerProcess> StartTransformers(const std::string& model) {

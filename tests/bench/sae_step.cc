@@ -5,7 +5,6 @@
 // is left out. SEEDBED_BENCH_CASES names the cases (default: aecd). "tuned" is a peer with glibc's malloc kept from
 // handing memory back to the kernel after every step, which costs it up to 40 %.
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -29,6 +28,8 @@
 #include "absl/strings/str_join.h"
 #include "sae/arch/registry.h"
 #include "tests/bench/peer_process.h"
+#include "tests/bench/stopwatch.h"
+#include "tests/bench/synthetic_batches.h"
 
 namespace seedbed {
 namespace {
@@ -95,19 +96,6 @@ const std::vector<Case>& Cases() {
   return *kCases;
 }
 
-// Sparse mixtures of 64 directions, noise and a mean that is not 0: somewhat like a residual stream.
-std::vector<at::Tensor> MakeBatches(const Case& c) {
-  constexpr int64_t kDirections = 64;
-  const at::Tensor directions = at::randn({kDirections, c.d_in}) / 8;
-  const at::Tensor mean = 0.3 * at::randn({c.d_in});
-  std::vector<at::Tensor> batches;
-  for (int i = 0; i < kBatches; ++i) {
-    const at::Tensor weights = at::randn({c.rows, kDirections}) * (at::rand({c.rows, kDirections}) < 0.25) * 2;
-    batches.push_back((at::mm(weights, directions) + 0.3 * at::randn({c.rows, c.d_in}) + mean).contiguous());
-  }
-  return batches;
-}
-
 // What the libraries' defaults come to.
 SaeConfig ConfigOf(const Case& c, const std::string& name) {
   SaeConfig config;
@@ -167,17 +155,11 @@ std::unique_ptr<TrainableSae> MakeContestant(const Case& c, const std::string& n
 // Takes one step and says how long it took; nothing where it can't.
 using Stepper = std::function<std::optional<double>(int)>;
 
-double Seconds(const std::function<void()>& body) {
-  const auto start = std::chrono::steady_clock::now();
-  body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 Stepper FloorStepper(const Case& c, const std::vector<at::Tensor>& batches) {
   auto product = std::make_shared<at::Tensor>(at::empty({c.rows, c.latents}));
   auto encoder = std::make_shared<at::Tensor>(at::randn({c.latents, c.d_in}).t());
   return [=, &batches](int i) {
-    return Seconds([&] { at::mm_out(*product, batches[static_cast<size_t>(i % kBatches)], *encoder); });
+    return SecondsOf([&] { at::mm_out(*product, batches[static_cast<size_t>(i % kBatches)], *encoder); });
   };
 }
 
@@ -185,7 +167,7 @@ Stepper OurStepper(const Case& c, const std::string& name, const std::vector<at:
   const std::shared_ptr<TrainableSae> sae = MakeContestant(c, name, batches[0]);
   return [=, &batches](int i) {
     absl::StatusOr<StepMetrics> metrics;
-    const double seconds = Seconds([&] { metrics = sae->Step(batches[static_cast<size_t>(i % kBatches)]); });
+    const double seconds = SecondsOf([&] { metrics = sae->Step(batches[static_cast<size_t>(i % kBatches)]); });
     if (metrics.ok()) return seconds;
     std::fprintf(stderr, "sae_step: %s\n", metrics.status().ToString().c_str());
     std::exit(1);
@@ -221,7 +203,8 @@ double Typical(std::vector<double> values) {
 // change of the machine's speed falls on all of them: every time is a multiple of the floor's.
 class Measurement {
  public:
-  explicit Measurement(const Case& c) : case_(c), batches_(MakeBatches(c)), floor_(FloorStepper(c, batches_)) {}
+  explicit Measurement(const Case& c)
+      : case_(c), batches_(SyntheticBatches(kBatches, c.rows, c.d_in)), floor_(FloorStepper(c, batches_)) {}
 
   void Run() {
     const std::shared_ptr<PeerProcess> peers = StartPeers(case_, /*tuned=*/false);

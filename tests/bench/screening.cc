@@ -2,7 +2,6 @@
 // Two threads, float32, SAEs trained for some steps. Cases: a = a usual layer, c = a wide one, on synthetic batches; f
 // = a, on the activations in a file: `screening ROWS`, float32 rows of 576, at least 20480 of them.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -22,6 +21,8 @@
 #include "sae/arch/kernels/screening/screened_top_k.h"
 #include "sae/arch/kernels/top_k.h"
 #include "sae/arch/registry.h"
+#include "tests/bench/stopwatch.h"
+#include "tests/bench/synthetic_batches.h"
 
 namespace {
 
@@ -58,19 +59,6 @@ seedbed::SaeConfig ConfigOf(const Case& c) {
   return config;
 }
 
-// Sparse mixtures of 64 directions, noise and a mean that is not 0: somewhat like a residual stream.
-std::vector<at::Tensor> SyntheticBatches(const Case& c) {
-  constexpr int64_t kDirections = 64;
-  const at::Tensor directions = at::randn({kDirections, c.d_in}) / 8;
-  const at::Tensor mean = 0.3 * at::randn({c.d_in});
-  std::vector<at::Tensor> batches;
-  for (int i = 0; i <= kBatches; ++i) {
-    const at::Tensor weights = at::randn({c.rows, kDirections}) * (at::rand({c.rows, kDirections}) < 0.25) * 2;
-    batches.push_back((at::mm(weights, directions) + 0.3 * at::randn({c.rows, c.d_in}) + mean).contiguous());
-  }
-  return batches;
-}
-
 std::vector<at::Tensor> BatchesOfFile(const Case& c, const char* path) {
   std::ifstream file(path, std::ios::binary);
   std::vector<at::Tensor> batches;
@@ -85,12 +73,6 @@ std::vector<at::Tensor> BatchesOfFile(const Case& c, const char* path) {
     batches.push_back(batch);
   }
   return batches;
-}
-
-double Seconds(const std::function<void()>& body) {
-  const auto start = std::chrono::steady_clock::now();
-  body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 // Trains on all batches but the last.
@@ -187,9 +169,9 @@ struct Screened {
       : name(name), top_k(c.latents, c.d_in, c.k, kernel), selection(c) {}
 
   void Run(const seedbed::Dictionary& sae, const at::Tensor& rows) {
-    preparation.push_back(Seconds(
+    preparation.push_back(seedbed::SecondsOf(
         [&] { top_k.Prepare(sae.encoder_weight.const_data_ptr<float>(), sae.encoder_bias.const_data_ptr<float>()); }));
-    screening.push_back(Seconds([&] {
+    screening.push_back(seedbed::SecondsOf([&] {
       top_k.SelectRows(rows.const_data_ptr<float>(), rows.size(0),
                        {selection.latents.data(), selection.values.data(), selection.counts.data()});
     }));
@@ -221,8 +203,8 @@ Figures RunCase(const Case& c, const std::vector<at::Tensor>& batches) {
   for (const auto& variant : variants) variant->top_k.FindDirections(sample.const_data_ptr<float>(), c.rows);
   std::vector<double> product, selection;
   for (int r = 0; r < c.repetitions; ++r) {
-    product.push_back(Seconds([&] { dense.Product(rows); }));
-    selection.push_back(Seconds([&] { dense.Select(rows, &from_dense); }));
+    product.push_back(seedbed::SecondsOf([&] { dense.Product(rows); }));
+    selection.push_back(seedbed::SecondsOf([&] { dense.Select(rows, &from_dense); }));
     for (const auto& variant : variants) variant->Run(sae, rows);
   }
   const Figures figures{Typical(selection), Typical(product), variants[0]->TypicalSeconds()};
@@ -254,7 +236,7 @@ int main(int argc, char** argv) {
                                    {"d", 512, 2048, 4096, 32, 100, 9},
                                    {"a", 576, 4608, 4096, 32, 100, 9},
                                    {"c", 768, 32768, 2048, 32, 30, 5}};
-  for (const Case& c : cases) figures.push_back(RunCase(c, SyntheticBatches(c)));
+  for (const Case& c : cases) figures.push_back(RunCase(c, seedbed::SyntheticBatches(kBatches + 1, c.rows, c.d_in)));
   std::printf("screening");
   for (size_t i = 0; i < cases.size(); ++i) {
     std::printf(" %s_dense_ratio=%.3f %s_floor_ratio=%.3f", cases[i].name, figures[i].dense_ratio(), cases[i].name,

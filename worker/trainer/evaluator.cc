@@ -50,12 +50,7 @@ absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Make(const TrainerPlan* pl
   const int64_t sequences = plan->spec.gang().evaluation().sequences();
   if (sequences == 0) return nullptr;
   absl::StatusOr<std::vector<MicroBatch>> tokens = inputs->ReadHeldOut(sequences);
-  if (!tokens.ok()) {
-    const std::string message = absl::StrCat("evaluation.sequences is ", sequences, ": ", tokens.status().message());
-    // Too few sequences are the sweep's fault, as a wrong field is.
-    return absl::IsOutOfRange(tokens.status()) ? absl::InvalidArgumentError(message)
-                                               : absl::Status(tokens.status().code(), message);
-  }
+  if (!tokens.ok()) return Annotate(tokens.status(), absl::StrCat("evaluation.sequences is ", sequences));
   return std::unique_ptr<Evaluator>(new Evaluator(plan, inputs, *std::move(tokens)));
 }
 

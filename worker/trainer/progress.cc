@@ -29,11 +29,11 @@ void ProgressReporter::Report(const std::vector<HostedRun>& runs, const Activati
   const absl::Duration now = clock_->Monotonic();
   const StreamCounters counters = stream.counters();
   const TrainingProgress rank = {now - started_,
-                             counters.harvest_time + counters.exchange_time,
-                             stream.gang_tokens_harvested(),
-                             stream.tokens_to_harvest(),
-                             steps,
-                             config_.total_batches()};
+                                 counters.harvest_time + counters.exchange_time,
+                                 stream.gang_tokens_harvested(),
+                                 stream.tokens_to_harvest(),
+                                 steps,
+                                 config_.total_batches()};
   const double seconds = absl::ToDoubleSeconds(now - last_report_);
   const double rows = static_cast<double>((steps - last_steps_) * config_.batch_tokens);
   for (const HostedRun& run : runs) {

@@ -2,8 +2,7 @@
 
 #include <map>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/strip.h"
+#include "common/enum_word.h"
 #include "common/file.h"
 #include "common/status.h"
 #include "nlohmann/json.hpp"
@@ -16,11 +15,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-// SEQUENCE_ORDER_SHUFFLED -> "shuffled".
-std::string NameOf(const std::string& value, absl::string_view prefix) {
-  return absl::AsciiStrToLower(absl::StripPrefix(value, prefix));
-}
-
 Json TokenFacts(const v1::StreamSpec& stream) {
   Json tokens = Json::array();
   for (const v1::TokenShare& share : stream.tokens()) {
@@ -30,7 +24,7 @@ Json TokenFacts(const v1::StreamSpec& stream) {
 }
 
 Json StreamFacts(const v1::StreamSpec& stream, const RunProvenance& provenance) {
-  Json facts = {{"order", NameOf(v1::SequenceOrder_Name(stream.order()), "SEQUENCE_ORDER_")},
+  Json facts = {{"order", EnumWord(v1::SequenceOrder_Name(stream.order()), "SEQUENCE_ORDER_")},
                 {"seed", stream.seed()},
                 {"rows_per_epoch", stream.rows_per_epoch()},
                 {"epochs", stream.epochs()},
@@ -55,7 +49,7 @@ Json StreamFacts(const v1::StreamSpec& stream, const RunProvenance& provenance) 
 }
 
 Json OptimizerFacts(const v1::OptimizerSpec& optimizer) {
-  Json facts = {{"kind", NameOf(v1::OptimizerKind_Name(optimizer.kind()), "OPTIMIZER_KIND_")},
+  Json facts = {{"kind", EnumWord(v1::OptimizerKind_Name(optimizer.kind()), "OPTIMIZER_KIND_")},
                 {"gradient_clip", optimizer.gradient_clip()}};
   if (optimizer.kind() == v1::OPTIMIZER_KIND_SIGNUM) {
     facts["momentum"] = optimizer.momentum();
@@ -86,26 +80,26 @@ void AddArchitectureFacts(const v1::SaeSpec& sae, Json& facts) {
   facts["bandwidth"] = sae.bandwidth();
   facts["initial_threshold"] = sae.initial_threshold();
   if (sae.penalty() != v1::JUMPRELU_PENALTY_UNSPECIFIED) {
-    facts["penalty"] = NameOf(v1::JumpreluPenalty_Name(sae.penalty()), "JUMPRELU_PENALTY_");
+    facts["penalty"] = EnumWord(v1::JumpreluPenalty_Name(sae.penalty()), "JUMPRELU_PENALTY_");
   }
 }
 
 Json TrainingFacts(const v1::SaeSpec& sae) {
   Json facts = {{"hookpoint", sae.hookpoint()},
                 {"architecture", sae.architecture()},
-                {"convention", NameOf(v1::Convention_Name(sae.convention()), "CONVENTION_")},
+                {"convention", EnumWord(v1::Convention_Name(sae.convention()), "CONVENTION_")},
                 {"latents", sae.latents()},
                 {"seed", sae.seed()},
                 {"skip", sae.skip()},
                 {"optimizer", OptimizerFacts(sae.optimizer())},
                 {"learning_rate", sae.learning_rate()},
                 {"warmup_steps", sae.warmup_steps()},
-                {"decay", NameOf(v1::LearningRateDecay_Name(sae.decay()), "LEARNING_RATE_DECAY_")},
+                {"decay", EnumWord(v1::LearningRateDecay_Name(sae.decay()), "LEARNING_RATE_DECAY_")},
                 {"decay_start_step", sae.decay_start_step()},
                 {"final_learning_rate", sae.final_learning_rate()},
-                {"decoder_bias", NameOf(v1::DecoderBiasStart_Name(sae.decoder_bias()), "DECODER_BIAS_START_")},
+                {"decoder_bias", EnumWord(v1::DecoderBiasStart_Name(sae.decoder_bias()), "DECODER_BIAS_START_")},
                 {"dead_after_tokens", sae.dead_after_tokens()},
-                {"compute", NameOf(v1::ComputeType_Name(sae.compute()), "COMPUTE_TYPE_")}};
+                {"compute", EnumWord(v1::ComputeType_Name(sae.compute()), "COMPUTE_TYPE_")}};
   AddArchitectureFacts(sae, facts);
   if (!sae.target_hookpoint().empty()) facts["target_hookpoint"] = sae.target_hookpoint();
   if (!sae.init_from().empty()) facts["init_from"] = sae.init_from();
@@ -187,7 +181,7 @@ std::string FactsJson(const TrainerPlan& plan, const HostedRun& run, const RunPr
                 {"seed", sae.seed()},
                 {"hookpoint", sae.hookpoint()},
                 {"architecture", sae.architecture()},
-                {"convention", NameOf(v1::Convention_Name(sae.convention()), "CONVENTION_")},
+                {"convention", EnumWord(v1::Convention_Name(sae.convention()), "CONVENTION_")},
                 {"latents", sae.latents()},
                 {"stream", StreamFacts(plan.spec.gang().stream(), provenance)},
                 {"training", TrainingFacts(sae)},

@@ -19,6 +19,7 @@
 #include "sae/arch/cpu/firing_record.h"
 #include "sae/arch/cpu/matrix_product.h"
 #include "sae/arch/cpu/parameter.h"
+#include "sae/arch/cpu/parameter_set.h"
 #include "sae/arch/cpu/penalty_dense.h"
 #include "sae/arch/cpu/penalty_density.h"
 #include "sae/arch/cpu/prepared_batch.h"
@@ -49,9 +50,11 @@ class PenaltyEngine final : public SaeEngine {
  public:
   PenaltyEngine(const SaeConfig& config, const SaeTensors& initial, PenaltySteps steps);
 
-  SaeTensors Parameters() const override;
-  SaeTensors AveragedParameters() const override;
-  void SetBiases(const at::Tensor& decoder_bias, const at::Tensor& encoder_bias) override;
+  SaeTensors Parameters() const override { return parameters_.Values(); }
+  SaeTensors AveragedParameters() const override { return parameters_.Averaged(); }
+  void SetBiases(const at::Tensor& decoder_bias, const at::Tensor& encoder_bias) override {
+    parameters_.SetBiases(decoder_bias, encoder_bias);
+  }
   absl::StatusOr<BatchLosses> Differentiate(const at::Tensor& input, const at::Tensor& target,
                                             const StepPlan& plan) override;
   double GradientNorm() override;
@@ -59,8 +62,6 @@ class PenaltyEngine final : public SaeEngine {
   int64_t DeadLatents() const override { return firing_.DeadLatents(); }
 
  private:
-  using Field = at::Tensor SaeTensors::*;
-
   // Of one step.
   struct Sums {
     SquaredErrors squared;
@@ -71,7 +72,7 @@ class PenaltyEngine final : public SaeEngine {
     double encoder_bound = 0;
   };
 
-  Parameter& Get(Field field);
+  Parameter& Get(ParameterSet::Field field) { return parameters_.Get(field); }
   bool is_gated() const { return kind_ == PenalizedKind::kGated; }
   bool is_jumprelu() const { return kind_ == PenalizedKind::kJumprelu; }
   bool is_saelens() const { return config_.convention == Convention::kSaeLens; }
@@ -102,7 +103,7 @@ class PenaltyEngine final : public SaeEngine {
   const SaeConfig config_;
   const PenalizedKind kind_;
   const PenaltySteps steps_;
-  std::vector<std::pair<Field, Parameter>> parameters_;
+  ParameterSet parameters_;
   FiringRecord firing_;
   DensityChoice density_;
   at::Tensor decoder_norms_;  // [n]; where the penalty is scaled by them.
@@ -130,39 +131,18 @@ class PenaltyEngine final : public SaeEngine {
 };
 
 PenaltyEngine::PenaltyEngine(const SaeConfig& config, const SaeTensors& initial, PenaltySteps steps)
-    : config_(config), kind_(KindOf(config)), steps_(steps), firing_(config), batch_(config) {
-  for (const SaeTensorField& field : kSaeTensorFields) {
-    const at::Tensor& tensor = initial.*field.member;
-    if (tensor.defined()) parameters_.emplace_back(field.member, Parameter(tensor, config.optimizer.kind));
-  }
+    : config_(config),
+      kind_(KindOf(config)),
+      steps_(steps),
+      parameters_(initial, config.optimizer),
+      firing_(config),
+      batch_(config) {
   if (!scales_by_norm()) return;
   decoder_norms_ = Get(&SaeTensors::decoder_weight).padded().norm(2, {1});
   own_rows_.starts.resize(static_cast<size_t>(latents()) + 1);
   own_rows_.rows.resize(static_cast<size_t>(latents()));
   own_rows_.values.resize(static_cast<size_t>(latents()));
   for (uint32_t i = 0; i < latents(); ++i) own_rows_.starts[i + 1] = (own_rows_.rows[i] = i) + 1;
-}
-
-Parameter& PenaltyEngine::Get(Field field) {
-  return std::find_if(parameters_.begin(), parameters_.end(), [&](const auto& named) { return named.first == field; })
-      ->second;
-}
-
-SaeTensors PenaltyEngine::Parameters() const {
-  SaeTensors tensors;
-  for (const auto& [field, parameter] : parameters_) tensors.*field = parameter.value();
-  return tensors;
-}
-
-SaeTensors PenaltyEngine::AveragedParameters() const {
-  SaeTensors tensors;
-  for (const auto& [field, parameter] : parameters_) tensors.*field = parameter.Averaged(config_.optimizer);
-  return tensors;
-}
-
-void PenaltyEngine::SetBiases(const at::Tensor& decoder_bias, const at::Tensor& encoder_bias) {
-  Get(&SaeTensors::decoder_bias).Set(decoder_bias);
-  if (encoder_bias.defined()) Get(&SaeTensors::encoder_bias).Set(encoder_bias);
 }
 
 absl::StatusOr<BatchLosses> PenaltyEngine::Differentiate(const at::Tensor& input, const at::Tensor& target,
@@ -400,7 +380,7 @@ double PenaltyEngine::GradientNorm() {
   double squares = StoreGradient({0, latents()}, encoder, Data(encoder_gradient_), &piece_sums_) +
                    StoreGradient({0, latents()}, decoder, Data(decoder_gradient_), &piece_sums_);
   gradients_are_stored_ = true;
-  for (const auto& [field, parameter] : parameters_) {
+  for (const auto& [field, parameter] : parameters_.all()) {
     if (field == &SaeTensors::encoder_weight || field == &SaeTensors::decoder_weight) continue;
     squares += (gradients_.*field).square().sum().item<double>();
   }
@@ -410,7 +390,7 @@ double PenaltyEngine::GradientNorm() {
 void PenaltyEngine::Update(const OptimizerUpdate& update) {
   const std::array<LatentMatrix, 2> matrices = Matrices();
   UpdateLatents(update, {0, latents()}, matrices, Data(scratch_rows_));
-  for (auto& [field, parameter] : parameters_) {
+  for (auto& [field, parameter] : parameters_.all()) {
     if (field == &SaeTensors::encoder_weight || field == &SaeTensors::decoder_weight) continue;
     parameter.Update(update, gradients_.*field);
   }

@@ -15,6 +15,7 @@
 #include "sae/arch/cpu/finite_checks.h"
 #include "sae/arch/cpu/firing_record.h"
 #include "sae/arch/cpu/parameter.h"
+#include "sae/arch/cpu/parameter_set.h"
 #include "sae/arch/cpu/prepared_batch.h"
 #include "sae/arch/cpu/row_screening.h"
 #include "sae/arch/kernels/batch.h"
@@ -65,9 +66,11 @@ class TopkEngine final : public SaeEngine {
  public:
   TopkEngine(const SaeConfig& config, const SaeTensors& initial);
 
-  SaeTensors Parameters() const override;
-  SaeTensors AveragedParameters() const override;
-  void SetBiases(const at::Tensor& decoder_bias, const at::Tensor& encoder_bias) override;
+  SaeTensors Parameters() const override { return parameters_.Values(); }
+  SaeTensors AveragedParameters() const override { return parameters_.Averaged(); }
+  void SetBiases(const at::Tensor& decoder_bias, const at::Tensor& encoder_bias) override {
+    parameters_.SetBiases(decoder_bias, encoder_bias);
+  }
   absl::StatusOr<BatchLosses> Differentiate(const at::Tensor& input, const at::Tensor& target,
                                             const StepPlan& plan) override;
   double GradientNorm() override;
@@ -115,11 +118,13 @@ class TopkEngine final : public SaeEngine {
   const float* norms() const { return ranks_by_norm() ? decoder_norms_.data() : nullptr; }
 
   const SaeConfig config_;
-  Parameter encoder_weight_;
-  Parameter encoder_bias_;
-  Parameter decoder_weight_;
-  Parameter decoder_bias_;
-  std::optional<Parameter> skip_weight_;
+  ParameterSet parameters_;
+  // Of it.
+  Parameter& encoder_weight_;
+  Parameter& encoder_bias_;
+  Parameter& decoder_weight_;
+  Parameter& decoder_bias_;
+  Parameter* const skip_weight_;      // nullptr without a skip connection.
   std::vector<int64_t> group_ends_;   // One where all latents are one group.
   std::vector<float> decoder_norms_;  // [n], where latents rank by them.
   FiringRecord firing_;
@@ -141,15 +146,16 @@ std::vector<int64_t> GroupEnds(const SaeConfig& config) {
 
 TopkEngine::TopkEngine(const SaeConfig& config, const SaeTensors& initial)
     : config_(config),
-      encoder_weight_(initial.encoder_weight, config.optimizer.kind),
-      encoder_bias_(initial.encoder_bias, config.optimizer.kind),
-      decoder_weight_(initial.decoder_weight, config.optimizer.kind),
-      decoder_bias_(initial.decoder_bias, config.optimizer.kind),
+      parameters_(initial, config.optimizer),
+      encoder_weight_(parameters_.Get(&SaeTensors::encoder_weight)),
+      encoder_bias_(parameters_.Get(&SaeTensors::encoder_bias)),
+      decoder_weight_(parameters_.Get(&SaeTensors::decoder_weight)),
+      decoder_bias_(parameters_.Get(&SaeTensors::decoder_bias)),
+      skip_weight_(parameters_.Find(&SaeTensors::skip_weight)),
       group_ends_(GroupEnds(config)),
       firing_(config),
       batch_(config),
       auxiliary_(config) {
-  if (initial.skip_weight.defined()) skip_weight_.emplace(initial.skip_weight, config.optimizer.kind);
   if (RowScreening::Pays(config)) screening_.emplace(config, encoder_weight_.width());
   if (selects_of_batch()) batch_selection_.emplace(latents());
   if (!ranks_by_norm()) return;
@@ -160,38 +166,13 @@ TopkEngine::TopkEngine(const SaeConfig& config, const SaeTensors& initial)
   }
 }
 
-SaeTensors TopkEngine::Parameters() const {
-  SaeTensors parameters;
-  parameters.encoder_weight = encoder_weight_.value();
-  parameters.encoder_bias = encoder_bias_.value();
-  parameters.decoder_weight = decoder_weight_.value();
-  parameters.decoder_bias = decoder_bias_.value();
-  if (skip_weight_) parameters.skip_weight = skip_weight_->value();
-  return parameters;
-}
-
-SaeTensors TopkEngine::AveragedParameters() const {
-  SaeTensors averages;
-  averages.encoder_weight = encoder_weight_.Averaged(config_.optimizer);
-  averages.encoder_bias = encoder_bias_.Averaged(config_.optimizer);
-  averages.decoder_weight = decoder_weight_.Averaged(config_.optimizer);
-  averages.decoder_bias = decoder_bias_.Averaged(config_.optimizer);
-  if (skip_weight_) averages.skip_weight = skip_weight_->Averaged(config_.optimizer);
-  return averages;
-}
-
-void TopkEngine::SetBiases(const at::Tensor& decoder_bias, const at::Tensor& encoder_bias) {
-  decoder_bias_.Set(decoder_bias);
-  if (encoder_bias.defined()) encoder_bias_.Set(encoder_bias);
-}
-
 absl::StatusOr<BatchLosses> TopkEngine::Differentiate(const at::Tensor& input, const at::Tensor& target,
                                                       const StepPlan& plan) {
   gradients_stored_ = false;
   Reserve(input.size(0));
   Losses losses;
-  losses.total_variance =
-      batch_.Prepare(input, target, decoder_bias_.data(), skip_weight_ ? skip_weight_->value() : at::Tensor());
+  losses.total_variance = batch_.Prepare(input, target, decoder_bias_.data(),
+                                         skip_weight_ != nullptr ? skip_weight_->value() : at::Tensor());
   RETURN_IF_ERROR(CheckTotalVariance(plan.step, losses.total_variance));
   Select();
   Decode(&losses);
@@ -221,7 +202,7 @@ void TopkEngine::Reserve(int64_t rows) {
   w.latent_sums = at::empty({PieceCount(latents(), kLatentsInSumPiece), input_width});
   w.encoder_bias_gradient = at::empty({encoder_bias_.width()});
   w.decoder_bias_gradient = at::empty({target_width});
-  if (skip_weight_) w.skip_gradient = at::zeros({config_.target_width(), input_width});
+  if (skip_weight_ != nullptr) w.skip_gradient = at::zeros({config_.target_width(), input_width});
   w.pieces.resize(static_cast<size_t>(pieces));
 }
 
@@ -359,7 +340,7 @@ void TopkEngine::FindGradients(const at::Tensor& input) {
     SubtractThroughEncoder(encoder_bias, encoder_weight_.data(), latents(), encoder_weight_.width(),
                            Data(w.latent_sums), Data(w.decoder_bias_gradient));
   }
-  if (!skip_weight_) return;
+  if (skip_weight_ == nullptr) return;
   at::Tensor skip = w.skip_gradient.narrow(1, 0, config_.d_in);
   const at::Tensor output = w.output_gradient.view({-1, decoder_weight_.width()}).narrow(0, 0, batch_.rows());
   at::mm_out(skip, output.narrow(1, 0, config_.target_width()).t(), input);
@@ -379,7 +360,7 @@ absl::Status TopkEngine::CheckFinite(const Losses& losses, int64_t step) const {
   }
   if (!AllFinite(w.encoder_bias_gradient)) return NotFinite(step, "gradient of encoder_bias");
   if (!AllFinite(w.decoder_bias_gradient)) return NotFinite(step, "gradient of decoder_bias");
-  if (skip_weight_ && !AllFinite(w.skip_gradient)) return NotFinite(step, "gradient of skip_weight");
+  if (skip_weight_ != nullptr && !AllFinite(w.skip_gradient)) return NotFinite(step, "gradient of skip_weight");
   return absl::OkStatus();
 }
 
@@ -392,7 +373,9 @@ BatchLosses TopkEngine::Report(const Losses& losses) const {
   out.squared_error = losses.decode.squared_error;
   out.auxiliary = losses.auxiliary;
   out.active = losses.decode.active;
-  if (losses.decode.active > 0) out.smallest_active = ranks_by_norm() ? SmallestRank() : losses.decode.smallest_active;
+  if (selects_of_batch() && losses.decode.active > 0) {
+    out.smallest_active = ranks_by_norm() ? SmallestRank() : losses.decode.smallest_active;
+  }
   return out;
 }
 
@@ -474,7 +457,7 @@ void TopkEngine::Update(const OptimizerUpdate& update) {
   }
   encoder_bias_.Update(update, w.encoder_bias_gradient);
   decoder_bias_.Update(update, w.decoder_bias_gradient);
-  if (skip_weight_) skip_weight_->Update(update, w.skip_gradient);
+  if (skip_weight_ != nullptr) skip_weight_->Update(update, w.skip_gradient);
   firing_.EndBatch(batch_.rows());
 }
 

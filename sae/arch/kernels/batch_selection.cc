@@ -3,9 +3,9 @@
 #include <immintrin.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "sae/arch/kernels/batch.h"
+#include "sae/arch/kernels/float_bits.h"
 #include "sae/arch/kernels/parallel.h"
 
 namespace seedbed {
@@ -14,18 +14,6 @@ namespace {
 constexpr int64_t kVector = 8;
 // Of the smallest rank kept: how far it may fall from batch to batch before one has to be seen twice.
 constexpr float kGuess = 0.85f;
-
-uint32_t BitsOf(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
-
-float FloatOf(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
 
 // The `count`-th largest of more values above 0. Floats above 0 are ordered as their bits.
 float SmallestKept(const float* values, int64_t size, int64_t count) {

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "absl/functional/function_ref.h"
 #include "sae/arch/kernels/batch.h"
+#include "sae/arch/kernels/float_bits.h"
 #include "sae/arch/kernels/parallel.h"
 
 namespace seedbed {
@@ -62,13 +62,7 @@ int64_t SelectByNorm(const PreActivations& pre, const float* row, int64_t k, con
 float AboveZero(float rank) {
   constexpr uint32_t kLargestFinite = 0x7f7fffff;
   if (!(rank <= 0)) return 0;
-  const float magnitude = std::abs(rank);
-  uint32_t bits;
-  std::memcpy(&bits, &magnitude, sizeof bits);
-  bits = kLargestFinite - bits;
-  float mapped;
-  std::memcpy(&mapped, &bits, sizeof mapped);
-  return mapped;
+  return FloatOf(kLargestFinite - BitsOf(std::abs(rank)));
 }
 
 // The ranks of all candidates are in scratch->ranks. Writes places in that list.

@@ -3,7 +3,8 @@
 #include <immintrin.h>
 
 #include <algorithm>
-#include <cstring>
+
+#include "sae/arch/kernels/float_bits.h"
 
 namespace seedbed {
 namespace {
@@ -15,18 +16,6 @@ int64_t RoundUp(int64_t value, int64_t multiple) { return (value + multiple - 1)
 
 // Latent i belongs to lane i mod LaneCount(k).
 int64_t LaneCount(int64_t k) { return RoundUp(2 * k, kLaneChunk); }
-
-uint32_t BitsOf(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
-
-float FloatOf(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
 
 int64_t CountAtLeast(const float* values, int64_t padded_count, float threshold) {
   const __m256 least = _mm256_set1_ps(threshold);
