@@ -14,6 +14,7 @@ namespace {
 // Operators that LibTorch registers for its compiler's sake and declares in no header; called by name and schema:
 //   mkldnn::_reorder_linear_weight(Tensor self, int? batch_size=None) -> Tensor
 //   mkldnn::_linear_pointwise(Tensor X, Tensor W, Tensor? B, str attr, Scalar?[] scalars, str? algorithm) -> Tensor
+//   mkldnn::_is_mkldnn_bf16_supported() -> bool
 std::optional<c10::OperatorHandle> Operator(const char* name) {
   return c10::Dispatcher::singleton().findSchema(c10::OperatorName(name, ""));
 }
@@ -28,9 +29,19 @@ const std::optional<c10::OperatorHandle>& MultiplyOperator() {
   return multiply;
 }
 
+// Without AVX-512 or its like there is no packed product in 16 bits, and packing for one throws.
+bool HasPackedProduct(at::ScalarType type) {
+  if (type == at::kFloat) return true;
+  static const std::optional<c10::OperatorHandle> is_supported = Operator("mkldnn::_is_mkldnn_bf16_supported");
+  if (type != at::kBFloat16 || !is_supported.has_value()) return false;
+  torch::jit::Stack result;
+  is_supported->callBoxed(result);
+  return result.front().toBool();
+}
+
 bool CanPack(const at::Tensor& weight) {
-  return weight.is_cpu() && at::globalContext().hasMKLDNN() && at::globalContext().userEnabledMkldnn() &&
-         PackOperator().has_value() && MultiplyOperator().has_value();
+  return HasPackedProduct(weight.scalar_type()) && weight.is_cpu() && at::globalContext().hasMKLDNN() &&
+         at::globalContext().userEnabledMkldnn() && PackOperator().has_value() && MultiplyOperator().has_value();
 }
 
 at::Tensor Call(const c10::OperatorHandle& operation, torch::jit::Stack arguments) {

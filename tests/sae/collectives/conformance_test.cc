@@ -298,9 +298,12 @@ TEST(InProcessTest, NamesTheRankThatHasEndedAndNotOneThatMayStillCome) {
 
 TEST_P(ConformanceTest, RankThatDiesIsNamedWellBeforeTheTimeout) {
   if (world_size() == 1) GTEST_SKIP() << "needs a peer";
+  Latch joined(world_size());
   Latch given_up(world_size() - 1);
   RunRanks(GetParam().backend, world_size(), kPatience, [&](int rank, JoinedGroup group) {
+    joined.Arrive();
     ASSERT_TRUE(group.ok()) << group.status();
+    joined.Wait();
     if (rank == 1) return;
     const Traffic traffic = MakeTraffic(
         **group, [](int, int) { return std::vector<int64_t>{2}; }, at::kFloat);
