@@ -228,6 +228,7 @@ class Measurement {
     const int repetitions = IsOurs(name) ? case_.repetitions : std::min(case_.repetitions, 5 + case_.repetitions / 10);
     std::vector<double> seconds, floors;
     for (int i = 0; i < kWarmUp + repetitions; ++i) {
+      floor_(i);  // Its threads may have been asleep while a peer was at work.
       const double floor = *floor_(i);
       const std::optional<double> taken = step(i);
       if (!taken.has_value()) return;

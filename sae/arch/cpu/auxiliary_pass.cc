@@ -49,13 +49,12 @@ void AuxiliaryPass::Begin(const FiringRecord& firing, int64_t rows) {
 }
 
 void AuxiliaryPass::Select(const PreActivations& pre, const float* norms, std::vector<SelectionScratch>* threads) {
-  const bool negative = config_.convention == Convention::kSaeLens;
-  SelectLargestAmong({&dead_, /*own_columns=*/false, negative}, pre, kept(), norms, threads, &entries_);
+  SelectLargestAmong({&dead_, /*own_columns=*/false, keeps_negative()}, pre, kept(), norms, threads, &entries_);
 }
 
 void AuxiliaryPass::SelectFromProduct(const at::Tensor& encoder_input, const at::Tensor& encoder, const float* bias,
-                                      const at::Tensor& gathered, const at::Tensor& pre, int64_t rows_in_tile,
-                                      std::vector<SelectionScratch>* threads) {
+                                      const float* norms, const at::Tensor& gathered, const at::Tensor& pre,
+                                      int64_t rows_in_tile, std::vector<SelectionScratch>* threads) {
   const auto count = static_cast<int64_t>(dead_.size());
   Gather(encoder, dead_, gathered);
   const at::Tensor dead_encoder = gathered.narrow(0, 0, count).t();
@@ -64,8 +63,8 @@ void AuxiliaryPass::SelectFromProduct(const at::Tensor& encoder_input, const at:
     const int64_t rows = std::min(rows_in_tile, entries_.rows - first);
     at::Tensor tile = flat.narrow(0, 0, rows * count).view({rows, count});
     at::mm_out(tile, encoder_input.narrow(0, first, rows), dead_encoder);
-    SelectLargestAmong({&dead_, /*own_columns=*/true, /*negative=*/false}, {first, rows, count, Data(tile), bias},
-                       kept(), /*norms=*/nullptr, threads, &entries_);
+    SelectLargestAmong({&dead_, /*own_columns=*/true, keeps_negative()}, {first, rows, count, Data(tile), bias}, kept(),
+                       norms, threads, &entries_);
   }
 }
 

@@ -36,7 +36,6 @@ class AuxiliaryPass {
   void Begin(const FiringRecord& firing, int64_t rows);
   // Whether there are dead latents in this step.
   bool is_active() const { return !dead_.empty(); }
-  bool selects_in_tiles() const { return is_active() && !follows_selection(); }
 
   // Of rows with the pre-activations of all latents. `norms` as in SelectLargest.
   void Select(const PreActivations& pre, const float* norms, std::vector<SelectionScratch>* threads);
@@ -44,7 +43,7 @@ class AuxiliaryPass {
   // The same from a product of its own: `encoder_input` [rows, width] with the dead latents' rows of `encoder`
   // [latents, width]. `gathered` is scratch of encoder's shape, `pre` of the pre-activations of rows_in_tile rows.
   void SelectFromProduct(const at::Tensor& encoder_input, const at::Tensor& encoder, const float* bias,
-                         const at::Tensor& gathered, const at::Tensor& pre, int64_t rows_in_tile,
+                         const float* norms, const at::Tensor& gathered, const at::Tensor& pre, int64_t rows_in_tile,
                          std::vector<SelectionScratch>* threads);
 
   // The loss and its gradients. Returns the auxiliary loss without its weight.
@@ -62,6 +61,8 @@ class AuxiliaryPass {
 
  private:
   int64_t kept() const;
+  // Whether pre-activations below 0 are kept, too.
+  bool keeps_negative() const { return config_.convention == Convention::kSaeLens; }
   double Weight(const ReconstructionError& error, int64_t width);
   double ErrorVariance(const ReconstructionError& error, int64_t width);
 

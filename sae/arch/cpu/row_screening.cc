@@ -11,10 +11,13 @@ constexpr int64_t kFewestLatentsForEachKept = 32;
 
 }  // namespace
 
+bool HasLatentsToScreen(const SaeConfig& config) {
+  return config.latents >= kFewestLatents && config.latents >= kFewestLatentsForEachKept * config.k;
+}
+
 bool RowScreening::Pays(const SaeConfig& config) {
   const bool selects_rows = config.architecture == "topk" && config.convention != Convention::kSaeLens;
-  return selects_rows && !config.multi_topk && config.latents >= kFewestLatents &&
-         config.latents >= kFewestLatentsForEachKept * config.k;
+  return selects_rows && !config.multi_topk && HasLatentsToScreen(config);
 }
 
 RowScreening::RowScreening(const SaeConfig& config, int64_t width) : screened_(config.latents, width, config.k) {}

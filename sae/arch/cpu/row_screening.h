@@ -14,13 +14,16 @@
 
 namespace seedbed {
 
+// Whether there are so many latents, and so many for each that is kept, that screening pays. A function of sizes alone
+// and never of a time, because a dot product rounds otherwise than a matrix product, and a run's bytes must not hang on
+// how busy a machine was. Measured (tests/bench/screening): at 2048 latents and more the selection takes half the
+// product's time; at 512 it takes longer.
+bool HasLatentsToScreen(const SaeConfig& config);
+
 // Not thread-safe.
 class RowScreening {
  public:
-  // Whether steps of this config are to be screened. A function of sizes alone and never of a time, because a dot
-  // product rounds otherwise than a matrix product, and a run's bytes must not hang on how busy a machine was. Measured
-  // (tests/bench/screening): at 2048 latents and more the selection takes half the product's time; at 512 it takes
-  // longer.
+  // Whether steps of this config are to be screened.
   static bool Pays(const SaeConfig& config);
 
   RowScreening(const SaeConfig& config, int64_t width);

@@ -12,6 +12,7 @@
 #include "absl/functional/function_ref.h"
 #include "common/status.h"
 #include "sae/arch/cpu/auxiliary_pass.h"
+#include "sae/arch/cpu/batch_screening.h"
 #include "sae/arch/cpu/finite_checks.h"
 #include "sae/arch/cpu/firing_record.h"
 #include "sae/arch/cpu/parameter.h"
@@ -21,6 +22,7 @@
 #include "sae/arch/kernels/batch.h"
 #include "sae/arch/kernels/batch_selection.h"
 #include "sae/arch/kernels/decode.h"
+#include "sae/arch/kernels/dense_reach.h"
 #include "sae/arch/kernels/latent_order.h"
 #include "sae/arch/kernels/parallel.h"
 #include "sae/arch/kernels/row_selection.h"
@@ -97,6 +99,11 @@ class TopkEngine final : public SaeEngine {
   void AddRowSums();
   const float* OutputGradient(int64_t group) const;
   void RunAuxiliary(Losses* losses);
+  bool is_screened() const { return row_screening_.has_value() || batch_screening_.has_value(); }
+  // Whether its pre-activations are among those that the selection computes. Screening computes few.
+  bool auxiliary_selects_in_tiles() const {
+    return auxiliary_.is_active() && !auxiliary_.follows_selection() && !is_screened();
+  }
   bool auxiliary_teaches_encoder() const { return auxiliary_.is_active() && auxiliary_.teaches_encoder(); }
   void FindGradients(const at::Tensor& input);
   absl::Status CheckFinite(const Losses& losses, int64_t step) const;
@@ -129,8 +136,11 @@ class TopkEngine final : public SaeEngine {
   std::vector<float> decoder_norms_;  // [n], where latents rank by them.
   FiringRecord firing_;
   PreparedBatch batch_;
-  std::optional<RowScreening> screening_;
-  std::optional<BatchSelection> batch_selection_;
+  std::optional<RowScreening> row_screening_;
+  // Of those that select of the batch: one of the ways, where it ends.
+  std::optional<BatchScreening> batch_screening_;
+  std::optional<DenseReach> dense_reach_;
+  BatchSelection batch_selection_;
   AuxiliaryPass auxiliary_;
   Workspace workspace_;
   bool gradients_stored_ = false;  // Those of the batch that was differentiated last.
@@ -156,8 +166,9 @@ TopkEngine::TopkEngine(const SaeConfig& config, const SaeTensors& initial)
       firing_(config),
       batch_(config),
       auxiliary_(config) {
-  if (RowScreening::Pays(config)) screening_.emplace(config, encoder_weight_.width());
-  if (selects_of_batch()) batch_selection_.emplace(latents());
+  if (RowScreening::Pays(config)) row_screening_.emplace(config, encoder_weight_.width());
+  if (BatchScreening::Pays(config)) batch_screening_.emplace(config, encoder_weight_.width());
+  if (selects_of_batch() && !is_screened()) dense_reach_.emplace(latents());
   if (!ranks_by_norm()) return;
   const int64_t width = decoder_weight_.width();
   for (int64_t i = 0; i < latents(); ++i) {
@@ -232,28 +243,32 @@ void TopkEngine::Select() {
 void TopkEngine::SelectOfRows() {
   Workspace& w = workspace_;
   w.entries.Resize(batch_.rows(), config_.k);
-  // An auxiliary loss with dead latents needs all of their pre-activations.
-  if (screening_ && !auxiliary_.selects_in_tiles()) {
-    screening_->Select(encoder_weight_, encoder_bias_, batch_.encoder_input(), &w.entries);
+  if (row_screening_) {
+    row_screening_->Select(encoder_weight_, encoder_bias_, batch_.encoder_input(), &w.entries);
     return;
   }
   if (config_.multi_topk) w.multi_entries.Resize(batch_.rows(), multi_k());
   ForEachTile([&](const PreActivations& pre) {
     SelectLargest(pre, config_.k, norms(), &w.threads, &w.entries);
     if (config_.multi_topk) SelectLargest(pre, multi_k(), norms(), &w.threads, &w.multi_entries);
-    if (auxiliary_.selects_in_tiles()) auxiliary_.Select(pre, norms(), &w.threads);
+    if (auxiliary_selects_in_tiles()) auxiliary_.Select(pre, norms(), &w.threads);
   });
 }
 
 void TopkEngine::SelectOfBatch() {
   Workspace& w = workspace_;
+  if (batch_screening_) {
+    batch_screening_->Select(encoder_weight_, encoder_bias_, batch_.encoder_input(), norms(), &batch_selection_,
+                             &w.entries);
+    return;
+  }
   do {
-    batch_selection_->Begin(batch_.rows(), config_.k * batch_.rows(), norms());
+    batch_selection_.Begin(batch_.rows(), config_.k * batch_.rows(), norms());
     ForEachTile([&](const PreActivations& pre) {
-      batch_selection_->Add(pre);
-      if (auxiliary_.selects_in_tiles()) auxiliary_.Select(pre, norms(), &w.threads);
+      dense_reach_->AddTo(pre, &batch_selection_);
+      if (auxiliary_selects_in_tiles()) auxiliary_.Select(pre, norms(), &w.threads);
     });
-  } while (!batch_selection_->Finish(&w.entries));
+  } while (!batch_selection_.Finish(&w.entries));
 }
 
 double TopkEngine::LossScale(double total_variance) const {
@@ -314,15 +329,13 @@ const float* TopkEngine::OutputGradient(int64_t group) const {
 
 void TopkEngine::RunAuxiliary(Losses* losses) {
   Workspace& w = workspace_;
-  if (auxiliary_.follows_selection()) {
-    auxiliary_.Begin(firing_, batch_.rows());
-    if (auxiliary_.is_active()) {
-      if (!w.encoder_gradient.defined()) w.encoder_gradient = at::empty({latents(), encoder_weight_.width()});
-      auxiliary_.SelectFromProduct(batch_.encoder_input(), encoder_weight_.padded(), encoder_bias_.data(),
-                                   /*gathered=*/w.encoder_gradient, w.pre, kRowsInTile, &w.threads);
-    }
-  }
+  if (auxiliary_.follows_selection()) auxiliary_.Begin(firing_, batch_.rows());
   if (!auxiliary_.is_active()) return;
+  if (!auxiliary_selects_in_tiles()) {
+    if (!w.encoder_gradient.defined()) w.encoder_gradient = at::empty({latents(), encoder_weight_.width()});
+    auxiliary_.SelectFromProduct(batch_.encoder_input(), encoder_weight_.padded(), encoder_bias_.data(), norms(),
+                                 /*gathered=*/w.encoder_gradient, w.pre, kRowsInTile, &w.threads);
+  }
   const ReconstructionError error = {OutputGradient(groups() - 1),
                                      static_cast<float>(LossScale(losses->total_variance)), losses->total_variance};
   losses->auxiliary =

@@ -1,19 +1,19 @@
 #include "sae/arch/kernels/batch_selection.h"
 
-#include <immintrin.h>
-
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 
-#include "sae/arch/kernels/batch.h"
 #include "sae/arch/kernels/float_bits.h"
-#include "sae/arch/kernels/parallel.h"
 
 namespace seedbed {
 namespace {
 
-constexpr int64_t kVector = 8;
-// Of the smallest rank kept: how far it may fall from batch to batch before one has to be seen twice.
-constexpr float kGuess = 0.85f;
+// By which part of itself the smallest rank kept may fall from batch to batch before one has to be seen twice: this
+// multiple of what it changed by last, within limits.
+constexpr float kChanges = 3;
+constexpr float kLeastFall = 0.03f;
+constexpr float kLargestFall = 0.15f;
 
 // The `count`-th largest of more values above 0. Floats above 0 are ordered as their bits.
 float SmallestKept(const float* values, int64_t size, int64_t count) {
@@ -29,44 +29,7 @@ float SmallestKept(const float* values, int64_t size, int64_t count) {
   return FloatOf(low);
 }
 
-// One row's positive activations whose rank reaches `bound`, in ascending order of latent. Returns how many.
-int64_t Collect(const PreActivations& pre, int64_t row, const float* norms, float bound, uint32_t* latents,
-                float* values) {
-  const float* activations = pre.values + row * pre.latents;
-  const __m256 least = _mm256_set1_ps(bound);
-  const __m256 zero = _mm256_setzero_ps();
-  int64_t found = 0;
-  int64_t i = 0;
-  for (; i + kVector <= pre.latents; i += kVector) {
-    const __m256 value = _mm256_loadu_ps(activations + i) + _mm256_loadu_ps(pre.bias + i);
-    const __m256 rank = norms == nullptr ? value : value * _mm256_loadu_ps(norms + i);
-    const __m256 reaches = _mm256_and_ps(_mm256_cmp_ps(rank, least, _CMP_GE_OQ), _mm256_cmp_ps(rank, zero, _CMP_GT_OQ));
-    unsigned mask = static_cast<unsigned>(_mm256_movemask_ps(reaches));
-    if (mask == 0) continue;
-    alignas(32) float lanes[kVector];
-    _mm256_store_ps(lanes, value);
-    for (; mask != 0; mask &= mask - 1) {
-      const int lane = __builtin_ctz(mask);
-      latents[found] = static_cast<uint32_t>(i + lane);
-      values[found++] = lanes[lane];
-    }
-  }
-  for (; i < pre.latents; ++i) {
-    const float value = activations[i] + pre.bias[i];
-    const float rank = norms == nullptr ? value : value * norms[i];
-    latents[found] = static_cast<uint32_t>(i);
-    values[found] = value;
-    found += static_cast<int64_t>(rank > 0 && rank >= bound);
-  }
-  return found;
-}
-
 }  // namespace
-
-BatchSelection::BatchSelection(int64_t latents)
-    : latents_(latents),
-      piece_latents_(new uint32_t[static_cast<size_t>(kRowsAtOnce * latents)]),
-      piece_values_(new float[static_cast<size_t>(kRowsAtOnce * latents)]) {}
 
 void BatchSelection::Begin(int64_t rows, int64_t count, const float* norms) {
   rows_ = 0;
@@ -80,42 +43,31 @@ void BatchSelection::Begin(int64_t rows, int64_t count, const float* norms) {
   Grow(3 * count);
 }
 
-void BatchSelection::Add(const PreActivations& pre) {
-  for (int64_t begin = 0; begin < pre.rows; begin += kRowsAtOnce) {
-    AddRows(pre, begin, std::min(pre.rows, begin + kRowsAtOnce));
-    if (candidates_ >= 2 * count_) KeepLargest();
-  }
+void BatchSelection::Guess(float bound) {
+  bound_ = bound;
+  is_guessed_ = bound > 0;
 }
 
-void BatchSelection::AddRows(const PreActivations& pre, int64_t begin, int64_t end) {
-  ForEachPiece(end - begin, kRowsInPiece, [&](int64_t first, int64_t last, int) {
-    int64_t place = first * latents_;
-    for (int64_t r = first; r < last; ++r) {
-      const int64_t found =
-          Collect(pre, begin + r, norms_, bound_, piece_latents_.get() + place, piece_values_.get() + place);
-      counts_[static_cast<size_t>(pre.first_row + begin + r)] = static_cast<int32_t>(found);
-      place += found;
-    }
-  });
-  for (int64_t first = 0; first < end - begin; first += kRowsInPiece) {
-    AppendPiece(first, pre.first_row + begin + first, std::min(kRowsInPiece, end - begin - first));
-  }
-  rows_ = pre.first_row + end;
-}
-
-void BatchSelection::AppendPiece(int64_t piece, int64_t first_row, int64_t rows) {
-  int64_t found = 0;
-  for (int64_t r = first_row; r < first_row + rows; ++r) found += counts_[static_cast<size_t>(r)];
-  Grow(candidates_ + found);
-  const int64_t place = piece * latents_;
-  std::copy_n(piece_latents_.get() + place, found, candidate_latents_.get() + candidates_);
-  std::copy_n(piece_values_.get() + place, found, values_.get() + candidates_);
-  candidates_ += found;
+void BatchSelection::Append(const ReachingRows& found) {
+  const int64_t count = std::accumulate(found.counts, found.counts + found.rows, int64_t{0});
+  Grow(candidates_ + count);
+  std::copy_n(found.counts, found.rows, counts_.begin() + found.first_row);
+  std::copy_n(found.latents, count, candidate_latents_.get() + candidates_);
+  std::copy_n(found.values, count, values_.get() + candidates_);
+  candidates_ += count;
+  rows_ = found.first_row + found.rows;
+  if (candidates_ >= 2 * count_) KeepLargest();
 }
 
 float BatchSelection::Rank(int64_t candidate) const {
   const float value = values_[static_cast<size_t>(candidate)];
   return norms_ == nullptr ? value : value * norms_[candidate_latents_[static_cast<size_t>(candidate)]];
+}
+
+float BatchSelection::SmallestRank() const {
+  float smallest = Rank(0);
+  for (int64_t c = 1; c < candidates_; ++c) smallest = std::min(smallest, Rank(c));
+  return smallest;
 }
 
 void BatchSelection::KeepLargest() {
@@ -147,9 +99,10 @@ bool BatchSelection::Finish(RowEntries* entries) {
   if (candidates_ > count_) KeepLargest();
   // A batch that fills no `count` says nothing about the next one.
   if (candidates_ == count_) {
-    float smallest = Rank(0);
-    for (int64_t c = 1; c < candidates_; ++c) smallest = std::min(smallest, Rank(c));
-    guess_ = kGuess * smallest;
+    const float smallest = SmallestRank();
+    const float change = smallest_ > 0 ? std::abs(smallest - smallest_) / smallest_ : kLargestFall;
+    guess_ = smallest * (1 - std::clamp(kChanges * change, kLeastFall, kLargestFall));
+    smallest_ = smallest;
   }
   entries->rows = rows_;
   entries->Resize(rows_, 0);

@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "sae/arch/kernels/batch_selection.h"
+#include "sae/arch/kernels/dense_reach.h"
 #include "sae/arch/kernels/parallel.h"
 #include "sae/arch/kernels/row_selection.h"
 
@@ -190,12 +191,13 @@ TEST(SelectLargestAmong, ReadsColumnsOfTheirOwn) {
 // In tiles of `rows_in_tile` rows, again if need be. Returns how often.
 int SelectOfBatch(const Matrix& matrix, const std::vector<float>& norms, int64_t count, int64_t rows_in_tile,
                   BatchSelection* selection, RowEntries* entries) {
+  DenseReach reach(matrix.latents);
   int times = 0;
   do {
     ++times;
     selection->Begin(matrix.rows, count, norms.empty() ? nullptr : norms.data());
     for (int64_t first = 0; first < matrix.rows; first += rows_in_tile) {
-      selection->Add(matrix.Rows(first, std::min(rows_in_tile, matrix.rows - first)));
+      reach.AddTo(matrix.Rows(first, std::min(rows_in_tile, matrix.rows - first)), selection);
     }
   } while (!selection->Finish(entries));
   return times;
@@ -206,7 +208,7 @@ TEST(BatchSelection, KeepsTheLargestOfAllRowsWhateverTheTiles) {
     const Matrix matrix = RandomMatrix(300, 21, levels, levels);
     for (const std::vector<float>& norms : {std::vector<float>(), RandomNorms(21)}) {
       for (const int64_t count : {1, 300, 900, 6300}) {
-        BatchSelection selection(21);
+        BatchSelection selection;
         for (const int64_t rows_in_tile : {64, 160, 512}) {
           RowEntries entries;
           EXPECT_EQ(SelectOfBatch(matrix, norms, count, rows_in_tile, &selection, &entries), 1);
@@ -224,7 +226,7 @@ TEST(BatchSelection, SeesABatchAgainWhoseActivationsAreSmallerThanExpected) {
   Matrix small = RandomMatrix(100, 30, 100'000, 2);
   for (float& value : small.values) value *= 0.01f;
   for (float& value : small.bias) value *= 0.01f;
-  BatchSelection selection(30);
+  BatchSelection selection;
   RowEntries entries;
   EXPECT_EQ(SelectOfBatch(large, {}, 200, 64, &selection, &entries), 1);
   EXPECT_EQ(SelectOfBatch(small, {}, 200, 64, &selection, &entries), 2);
@@ -236,7 +238,7 @@ TEST(BatchSelection, SeesABatchAgainWhoseActivationsAreSmallerThanExpected) {
 TEST(BatchSelection, KeepsNothingOfWhatIsNotPositiveOrNotANumber) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const Matrix matrix{2, 3, {nan, -1, 0, 2, nan, -0.0f}, {0, 0, 0}};
-  BatchSelection selection(3);
+  BatchSelection selection;
   RowEntries entries;
   for (int twice = 0; twice < 2; ++twice) {
     SelectOfBatch(matrix, {}, 4, 2, &selection, &entries);

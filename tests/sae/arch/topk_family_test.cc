@@ -49,6 +49,15 @@ void AddAuxiliary(SaeConfig* config) {
   config->dead_after_tokens = 130;
 }
 
+// So many that they are screened where their selection can be. k leaves no row with one active latent: where W_enc
+// begins as W_dec, the gradient by its activation is 0 up to rounding.
+void HaveManyLatents(SaeConfig* config) {
+  config->latents = 2100;
+  config->group_sizes = {300, 700, 1100};
+  config->k = 20;
+  config->seed = 4;
+}
+
 void UseSignum(SaeConfig* config) {
   config->optimizer.kind = OptimizerKind::kSignum;
   config->learning_rate.peak = 3e-4;
@@ -68,6 +77,12 @@ std::vector<Variation> Variations() {
        [](SaeConfig* config) {
          AddAuxiliary(config);
          config->auxiliary_k = 100;  // More than there are dead latents, or positive ones among them.
+       }},
+      {"screened", &HaveManyLatents},
+      {"screened_auxiliary",
+       [](SaeConfig* config) {
+         AddAuxiliary(config);
+         HaveManyLatents(config);
        }},
       {"skip", [](SaeConfig* config) { config->skip = true; }},
       {"transcoder", &MakeTranscoder},

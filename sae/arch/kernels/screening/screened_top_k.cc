@@ -6,19 +6,12 @@
 #include "sae/arch/kernels/rows.h"
 #include "sae/arch/kernels/screening/aligned_vector.h"
 #include "sae/arch/kernels/screening/candidate_list.h"
-#include "sae/arch/kernels/screening/leading_directions.h"
-#include "sae/arch/kernels/screening/packed_encoder.h"
 #include "sae/arch/kernels/screening/quantised_block.h"
 #include "sae/arch/kernels/screening/row_selection.h"
+#include "sae/arch/kernels/screening/screened_encoder.h"
 
 namespace seedbed {
 namespace {
-
-// Rows that a panel of weights is read for once, and latents whose upper bounds exist for them at once: together they
-// stay in a core's second-level cache. Multiples of every kernel's tile.
-constexpr int64_t kRowsInBlock = 64;
-constexpr int64_t kLatentsInChunk = 2304;
-constexpr int64_t kMostSampleRows = 1024;
 
 // Beyond so many candidates a row is as well computed against all latents.
 int64_t MostCandidates(int64_t latents, int64_t k) { return std::max(4 * k, latents / 2); }
@@ -28,21 +21,9 @@ int64_t MostCandidates(int64_t latents, int64_t k) { return std::max(4 * k, late
 class ScreenedTopK::Impl {
  public:
   Impl(int64_t latents, int64_t width, int64_t k, const Int8Kernel& kernel)
-      : latents_(latents),
-        width_(width),
-        k_(k),
-        kernel_(kernel),
-        directions_(static_cast<size_t>(kDirections * width), 0.0f),
-        encoder_(latents, width, kDirections, kernel) {}
+      : latents_(latents), width_(width), k_(k), kernel_(kernel), encoder_(latents, width, kernel) {}
 
-  void FindDirections(const float* sample, int64_t count) {
-    LeadingDirections(sample, std::min(count, kMostSampleRows), width_, kDirections, directions_.data());
-  }
-
-  void Prepare(const float* encoder, const float* bias) {
-    weights_ = {encoder, bias, latents_, width_};
-    encoder_.Pack(encoder, bias, directions_.data());
-  }
+  ScreenedEncoder* encoder() { return &encoder_; }
 
   void SelectRows(const float* rows, int64_t count, const SelectedRows& selected) {
     dots_.resize(static_cast<size_t>(count));
@@ -61,7 +42,7 @@ class ScreenedTopK::Impl {
  private:
   struct ThreadState {
     explicit ThreadState(const Impl& impl)
-        : block(kRowsInBlock, impl.width_, kDirections, impl.kernel_),
+        : block(kRowsInBlock, impl.width_, ScreenedEncoder::kDirections, impl.kernel_),
           uppers(static_cast<size_t>(kRowsInBlock * kLatentsInChunk)),
           selection(impl.latents_, impl.k_, kLatentsInChunk) {
       for (int64_t row = 0; row < kRowsInBlock; ++row) {
@@ -75,26 +56,27 @@ class ScreenedTopK::Impl {
   };
 
   void SelectBlock(const float* rows, int64_t count, const SelectedRows& selected, int32_t* dots, ThreadState* state) {
-    state->block.Quantise(rows, count, directions_.data());
+    state->block.Quantise(rows, count, encoder_.directions());
     for (CandidateList& list : state->candidates) list.Clear();
     const int64_t panels_in_chunk = kLatentsInChunk / kernel_.latents;
-    for (int64_t panel = 0; panel < encoder_.panels(); panel += panels_in_chunk) {
-      Screen(panel, std::min(panels_in_chunk, encoder_.panels() - panel), count, state);
+    for (int64_t panel = 0; panel < encoder_.packed().panels(); panel += panels_in_chunk) {
+      Screen(panel, std::min(panels_in_chunk, encoder_.packed().panels() - panel), count, state);
     }
     for (int64_t row = 0; row < count; ++row) {
       const CandidateList& candidates = state->candidates[static_cast<size_t>(row)];
       const bool all = !state->block.screenable(row) || candidates.overflowed();
       const SelectedRow out{selected.latents + row * k_, selected.values + row * k_, selected.counts + row};
       const float* values = rows + row * width_;
-      dots[row] = all ? state->selection.FromAll(weights_, values, out)
-                      : state->selection.FromCandidates(weights_, values, candidates, out);
+      dots[row] = all ? state->selection.FromAll(encoder_.weights(), values, out)
+                      : state->selection.FromCandidates(encoder_.weights(), values, candidates, out);
     }
   }
 
   // Adds what may belong to the k largest among the latents of some panels.
   void Screen(int64_t first_panel, int64_t panels, int64_t count, ThreadState* state) {
     for (int64_t p = 0; p < panels; ++p) {
-      state->block.UpperBounds(encoder_, first_panel + p, state->uppers.data() + p * kernel_.latents, kLatentsInChunk);
+      state->block.UpperBounds(encoder_.packed(), first_panel + p, state->uppers.data() + p * kernel_.latents,
+                               kLatentsInChunk);
     }
     const int64_t first = first_panel * kernel_.latents;
     const int64_t latents = panels * kernel_.latents;
@@ -102,7 +84,9 @@ class ScreenedTopK::Impl {
       CandidateList& candidates = state->candidates[static_cast<size_t>(row)];
       if (!state->block.screenable(row) || candidates.overflowed()) continue;
       const float* uppers = state->uppers.data() + row * kLatentsInChunk;
-      const auto slack = [&](int64_t latent, float upper) { return state->block.Slack(encoder_, row, latent, upper); };
+      const auto slack = [&](int64_t latent, float upper) {
+        return state->block.Slack(encoder_.packed(), row, latent, upper);
+      };
       if (first_panel == 0) {
         candidates.RaiseThreshold(state->selection.LowerBound(
             uppers, latents, [&](uint32_t place, float upper) { return slack(first + place, upper); }));
@@ -120,9 +104,7 @@ class ScreenedTopK::Impl {
   const int64_t width_;
   const int64_t k_;
   const Int8Kernel& kernel_;
-  AlignedVector<float> directions_;  // [kDirections, width]
-  PackedEncoder encoder_;
-  EncoderWeights weights_{};
+  ScreenedEncoder encoder_;
   std::vector<std::unique_ptr<ThreadState>> threads_;
   std::vector<int32_t> dots_;
 };
@@ -132,9 +114,11 @@ ScreenedTopK::ScreenedTopK(int64_t latents, int64_t width, int64_t k, const Int8
 
 ScreenedTopK::~ScreenedTopK() = default;
 
-void ScreenedTopK::FindDirections(const float* sample, int64_t count) { impl_->FindDirections(sample, count); }
+void ScreenedTopK::FindDirections(const float* sample, int64_t count) {
+  impl_->encoder()->FindDirections(sample, count);
+}
 
-void ScreenedTopK::Prepare(const float* encoder, const float* bias) { impl_->Prepare(encoder, bias); }
+void ScreenedTopK::Prepare(const float* encoder, const float* bias) { impl_->encoder()->Prepare(encoder, bias); }
 
 void ScreenedTopK::SelectRows(const float* rows, int64_t count, const SelectedRows& selected) {
   impl_->SelectRows(rows, count, selected);

@@ -23,18 +23,12 @@ struct SelectedRows {
 // at a time; it runs on LoopThreads() threads.
 class ScreenedTopK {
  public:
-  // Directions that are split off and treated in float32: few hold much of what activations hold.
-  static constexpr int64_t kDirections = 32;
-
   // 1 <= k <= latents; width <= kMostDepth. `kernel` must be one that the CPU can run.
   ScreenedTopK(int64_t latents, int64_t width, int64_t k, const Int8Kernel& kernel = BestInt8Kernel());
   ~ScreenedTopK();
 
-  // Finds the directions from a sample of rows [count, width] like those to come: at the start, and when the
-  // activations change much. Without it nothing is split off. Needs Prepare afterwards.
+  // As ScreenedEncoder.
   void FindDirections(const float* sample, int64_t count);
-
-  // After every change of the weights. encoder [latents, width] and bias [latents] are read until the next Prepare.
   void Prepare(const float* encoder, const float* bias);
 
   // For each of the rows [count, width] what SelectTopK gives for the pre-activations that DotRows gives for all

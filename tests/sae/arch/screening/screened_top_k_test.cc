@@ -5,18 +5,16 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <ostream>
 #include <string>
 #include <vector>
 
 #include "ATen/Parallel.h"
 #include "absl/cleanup/cleanup.h"
-#include "common/random.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "sae/arch/kernels/rows.h"
-#include "sae/arch/kernels/screening/aligned_vector.h"
 #include "sae/arch/kernels/top_k.h"
+#include "tests/sae/arch/screening/screening_problem.h"
 
 namespace seedbed {
 namespace {
@@ -25,37 +23,6 @@ using ::testing::ElementsAreArray;
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-struct Problem {
-  Problem(int64_t latents, int64_t width, int64_t rows, int64_t k, uint64_t seed)
-      : latents(latents),
-        width(width),
-        rows(rows),
-        k(k),
-        encoder(static_cast<size_t>(latents * width)),
-        bias(static_cast<size_t>(latents)),
-        x(static_cast<size_t>(rows * width)) {
-    SplitMix64 random(seed);
-    const auto normal = [&] {  // Nearly so.
-      double sum = -6;
-      for (int i = 0; i < 12; ++i) sum += random.Uniform();
-      return static_cast<float>(sum);
-    };
-    for (float& value : encoder) value = 0.05f * normal();
-    for (float& value : bias) value = 0.1f * normal();
-    for (float& value : x) value = normal();
-  }
-  float* encoder_row(int64_t latent) { return encoder.data() + latent * width; }
-  float* row(int64_t row) { return x.data() + row * width; }
-
-  int64_t latents;
-  int64_t width;
-  int64_t rows;
-  int64_t k;
-  AlignedVector<float> encoder;
-  std::vector<float> bias;
-  AlignedVector<float> x;
-};
 
 struct Selection {
   explicit Selection(const Problem& p)
@@ -90,18 +57,10 @@ Selection Screened(const Problem& p, ScreenedTopK* screened) {
   return selection;
 }
 
-struct KernelCase {
-  const char* name;
-  const Int8Kernel* kernel;
-  bool with_directions;
-};
-
-void PrintTo(const KernelCase& kernel_case, std::ostream* out) { *out << kernel_case.name; }
-
 class Screening : public testing::TestWithParam<KernelCase> {
  protected:
   void SetUp() override {
-    if (GetParam().kernel == &kInt8Avx512Vnni && !HasAvx512Vnni()) GTEST_SKIP() << "this CPU has no AVX-512 VNNI";
+    if (!CanRun(GetParam())) GTEST_SKIP() << "this CPU has no AVX-512 VNNI";
   }
 
   // Expects the selection of all dot products. Returns how many of them each row took.
@@ -263,11 +222,7 @@ TEST_P(Screening, FollowsTheWeightsAndTheNumberOfThreads) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, Screening,
-                         testing::Values(KernelCase{"Avx2", &kInt8Avx2, false},
-                                         KernelCase{"Avx2WithDirections", &kInt8Avx2, true},
-                                         KernelCase{"Vnni", &kInt8Avx512Vnni, false},
-                                         KernelCase{"VnniWithDirections", &kInt8Avx512Vnni, true}),
+INSTANTIATE_TEST_SUITE_P(Kernels, Screening, testing::ValuesIn(KernelCases()),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace
