@@ -169,8 +169,10 @@ struct Screened {
       : name(name), top_k(c.latents, c.d_in, c.k, kernel), selection(c) {}
 
   void Run(const seedbed::Dictionary& sae, const at::Tensor& rows) {
-    preparation.push_back(seedbed::SecondsOf(
-        [&] { top_k.Prepare(sae.encoder_weight.const_data_ptr<float>(), sae.encoder_bias.const_data_ptr<float>()); }));
+    preparation.push_back(seedbed::SecondsOf([&] {
+      top_k.Prepare(sae.encoder_weight.const_data_ptr<float>(), sae.encoder_bias.const_data_ptr<float>(),
+                    /*norms=*/nullptr);
+    }));
     screening.push_back(seedbed::SecondsOf([&] {
       top_k.SelectRows(rows.const_data_ptr<float>(), rows.size(0),
                        {selection.latents.data(), selection.values.data(), selection.counts.data()});

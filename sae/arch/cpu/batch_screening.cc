@@ -19,12 +19,12 @@ void BatchScreening::Select(const Parameter& encoder_weight, const Parameter& en
   const float* data = rows.const_data_ptr<float>();
   const int64_t count = rows.size(0);
   if (!std::exchange(has_directions_, true)) screened_.FindDirections(data, count);
-  screened_.Prepare(encoder_weight.data(), encoder_bias.data());
+  screened_.Prepare(encoder_weight.data(), encoder_bias.data(), norms);
   bool is_estimated = false;
   do {
     selection->Begin(count, k_ * count, norms);
     if (selection->bound() <= 0 && !std::exchange(is_estimated, true)) {
-      selection->Guess(screened_.EstimateBound(data, count, k_ * count, norms));
+      selection->Guess(screened_.EstimateBound(data, count, k_ * count));
     }
     screened_.AddTo(data, count, selection);
   } while (!selection->Finish(entries));

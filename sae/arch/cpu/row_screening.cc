@@ -16,17 +16,16 @@ bool HasLatentsToScreen(const SaeConfig& config) {
 }
 
 bool RowScreening::Pays(const SaeConfig& config) {
-  const bool selects_rows = config.architecture == "topk" && config.convention != Convention::kSaeLens;
-  return selects_rows && !config.multi_topk && HasLatentsToScreen(config);
+  return config.architecture == "topk" && !config.multi_topk && HasLatentsToScreen(config);
 }
 
 RowScreening::RowScreening(const SaeConfig& config, int64_t width) : screened_(config.latents, width, config.k) {}
 
 void RowScreening::Select(const Parameter& encoder_weight, const Parameter& encoder_bias, const at::Tensor& rows,
-                          RowEntries* entries) {
+                          const float* norms, RowEntries* entries) {
   const float* data = rows.const_data_ptr<float>();
   if (!std::exchange(has_directions_, true)) screened_.FindDirections(data, rows.size(0));
-  screened_.Prepare(encoder_weight.data(), encoder_bias.data());
+  screened_.Prepare(encoder_weight.data(), encoder_bias.data(), norms);
   screened_.SelectRows(data, rows.size(0), {entries->latents.data(), entries->values.data(), entries->counts.data()});
 }
 

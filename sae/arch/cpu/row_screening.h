@@ -29,10 +29,11 @@ class RowScreening {
   RowScreening(const SaeConfig& config, int64_t width);
 
   // Writes to `entries`, which has k places a row, what SelectLargest writes for the pre-activations that DotRows
-  // gives: the same latents as the dense product wherever that is not decided by its rounding. `rows`: [count, width],
-  // what the encoder reads. The first batch also shows which directions hold much of what rows hold.
+  // gives, by their norms where `norms` are not nullptr: the same latents as the dense product wherever that is not
+  // decided by its rounding. `rows`: [count, width], what the encoder reads. The first batch also shows which
+  // directions hold much of what rows hold.
   void Select(const Parameter& encoder_weight, const Parameter& encoder_bias, const at::Tensor& rows,
-              RowEntries* entries);
+              const float* norms, RowEntries* entries);
 
  private:
   ScreenedTopK screened_;

@@ -244,7 +244,7 @@ void TopkEngine::SelectOfRows() {
   Workspace& w = workspace_;
   w.entries.Resize(batch_.rows(), config_.k);
   if (row_screening_) {
-    row_screening_->Select(encoder_weight_, encoder_bias_, batch_.encoder_input(), &w.entries);
+    row_screening_->Select(encoder_weight_, encoder_bias_, batch_.encoder_input(), norms(), &w.entries);
     return;
   }
   if (config_.multi_topk) w.multi_entries.Resize(batch_.rows(), multi_k());

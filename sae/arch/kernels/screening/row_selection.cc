@@ -55,7 +55,7 @@ int32_t RowSelection::FromCandidates(const EncoderWeights& weights, const float*
   return static_cast<int32_t>(best_.size() + missing_.size());
 }
 
-// The k-th largest activation is at least the least of any k.
+// The k-th largest rank is at least the least of any k.
 float RowSelection::ThresholdFromBest(const EncoderWeights& weights, const float* row,
                                       const CandidateList& candidates) {
   const int64_t count = std::min(candidates.size(), k_);
@@ -67,8 +67,7 @@ float RowSelection::ThresholdFromBest(const EncoderWeights& weights, const float
   if (count < k_) return 0;
   float threshold = std::numeric_limits<float>::infinity();
   for (size_t i = 0; i < best_.size(); ++i) {
-    const float activation = best_dots_[i] + weights.bias[best_[i]];
-    threshold = std::min(threshold, activation > 0 ? activation : 0.0f);
+    threshold = std::min(threshold, weights.Rank(best_[i], best_dots_[i]));
   }
   return threshold;
 }
@@ -108,11 +107,25 @@ void RowSelection::Select(const EncoderWeights& weights, const SelectedRow& out)
   const int64_t places = std::min(count, k_);
   int64_t positive = 0;
   if (places > 0) {
-    positive = SelectTopK(dots_.data(), biases_.data(), count, places, &top_k_, out.latents, out.values);
+    positive = weights.norms == nullptr
+                   ? SelectTopK(dots_.data(), biases_.data(), count, places, &top_k_, out.latents, out.values)
+                   : SelectByNorm(weights, places, out);
     for (int64_t i = 0; i < positive; ++i) out.latents[i] = chosen_[out.latents[i]];
   }
   *out.count = static_cast<int32_t>(positive);
   FillWithFirstOthers(positive, k_, out);
+}
+
+// Leaves out what ranks 0 though its activation is positive: a decoder row of norm 0 makes it one of those that are 0.
+int64_t RowSelection::SelectByNorm(const EncoderWeights& weights, int64_t places, const SelectedRow& out) {
+  const auto count = static_cast<int64_t>(chosen_.size());
+  ranks_.resize(chosen_.size());
+  for (size_t i = 0; i < chosen_.size(); ++i) ranks_[i] = weights.Rank(chosen_[i], dots_[i]);
+  const int64_t positive = SelectTopK(ranks_.data(), zeros_.data(), count, places, &top_k_, out.latents, out.values);
+  for (int64_t i = 0; i < positive; ++i) {
+    out.values[i] = weights.Activation(chosen_[out.latents[i]], dots_[out.latents[i]]);
+  }
+  return positive;
 }
 
 int32_t RowSelection::FromAll(const EncoderWeights& weights, const float* row, const SelectedRow& out) {

@@ -14,8 +14,18 @@ namespace seedbed {
 struct EncoderWeights {
   const float* encoder;  // [latents, width]
   const float* bias;     // [latents]
+  // [latents]: activations rank by themselves times these, of at least 0; nullptr = by themselves.
+  const float* norms;
   int64_t latents;
   int64_t width;
+
+  float Activation(uint32_t latent, float dot) const { return dot + bias[latent]; }
+  // 0 for what isn't above 0.
+  float Rank(uint32_t latent, float dot) const {
+    const float activation = Activation(latent, dot);
+    if (!(activation > 0)) return 0;
+    return norms == nullptr ? activation : activation * norms[latent];
+  }
 };
 
 // One row's k places, as SelectTopK writes them, and the number of its positive activations.
@@ -25,13 +35,13 @@ struct SelectedRow {
   int32_t* count;
 };
 
-// Scratch memory for one thread at a time. Dot products are those of DotRows.
+// Scratch memory for one thread at a time. Dot products are those of DotRows; upper bounds are of ranks.
 class RowSelection {
  public:
   // `most_places`: of what LowerBound is given, beside a row's candidates.
   RowSelection(int64_t latents, int64_t k, int64_t most_places);
 
-  // A lower bound of the k-th largest activation from upper bounds of some, where slack(place, upper) says how far the
+  // A lower bound of the k-th largest rank from upper bounds of some, where slack(place, upper) says how far the
   // one at a place may be above what it bounds: the least of the lower bounds of the k with the largest upper ones.
   float LowerBound(const float* uppers, int64_t count, absl::FunctionRef<float(uint32_t, float)> slack);
 
@@ -45,6 +55,7 @@ class RowSelection {
   void TakeReaching(float threshold, const CandidateList& candidates);
   void ComputeDots(const EncoderWeights& weights, const float* row);
   void Select(const EncoderWeights& weights, const SelectedRow& out);
+  int64_t SelectByNorm(const EncoderWeights& weights, int64_t places, const SelectedRow& out);
 
   const int64_t k_;
   TopKScratch top_k_;
@@ -57,6 +68,7 @@ class RowSelection {
   std::vector<uint32_t> chosen_;
   std::vector<float> dots_;
   std::vector<float> biases_;
+  std::vector<float> ranks_;
   // Those of them that are not among the best.
   std::vector<uint32_t> missing_;
   std::vector<float> missing_dots_;

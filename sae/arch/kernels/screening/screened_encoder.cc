@@ -22,9 +22,15 @@ void ScreenedEncoder::FindDirections(const float* sample, int64_t count) {
   LeadingDirections(sample, std::min(count, kMostSampleRows), width_, kDirections, directions_.data());
 }
 
-void ScreenedEncoder::Prepare(const float* encoder, const float* bias) {
-  weights_ = {encoder, bias, latents_, width_};
+void ScreenedEncoder::Prepare(const float* encoder, const float* bias, const float* norms) {
+  weights_ = {encoder, bias, norms, latents_, width_};
   packed_.Pack(encoder, bias, directions_.data());
+}
+
+void ScreenedEncoder::RankUpperBounds(int64_t first, int64_t count, float* uppers) const {
+  if (weights_.norms == nullptr) return;
+  const int64_t real = std::min(count, latents_ - first);
+  for (int64_t i = 0; i < real; ++i) uppers[i] *= weights_.norms[first + i];
 }
 
 }  // namespace seedbed

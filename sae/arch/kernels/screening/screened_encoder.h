@@ -29,14 +29,20 @@ class ScreenedEncoder {
   // activations change much. Without it nothing is split off. Needs Prepare afterwards.
   void FindDirections(const float* sample, int64_t count);
 
-  // After every change of the weights. encoder [latents, width] and bias [latents] are read until the next Prepare.
-  void Prepare(const float* encoder, const float* bias);
+  // After every change of the weights. encoder [latents, width], bias and norms [latents] are read until the next
+  // Prepare. With `norms` that aren't nullptr, none of them negative, an activation's rank is its product with its
+  // latent's norm; without, itself.
+  void Prepare(const float* encoder, const float* bias, const float* norms);
 
   const Int8Kernel& kernel() const { return kernel_; }
   const float* directions() const { return directions_.data(); }  // [kDirections, width]
   const PackedEncoder& packed() const { return packed_; }
   // Of the last Prepare.
   const EncoderWeights& weights() const { return weights_; }
+
+  // Turns upper bounds of the activations of `count` latents from `first` on into those of their ranks: rounding is
+  // monotonic. Places beyond the last latent stay as they are.
+  void RankUpperBounds(int64_t first, int64_t count, float* uppers) const;
 
  private:
   const int64_t latents_;

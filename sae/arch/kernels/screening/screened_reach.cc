@@ -24,10 +24,6 @@ constexpr float kSampleMargin = 0.9f;
 // Beyond so many candidates a row is as well computed against all latents.
 int64_t MostCandidates(int64_t latents) { return latents / 2; }
 
-float RankOf(float activation, const float* norms, uint32_t latent) {
-  return norms == nullptr ? activation : activation * norms[latent];
-}
-
 }  // namespace
 
 class ScreenedReach::Impl {
@@ -44,14 +40,14 @@ class ScreenedReach::Impl {
   ScreenedEncoder* encoder() { return &encoder_; }
   const std::vector<int32_t>& dots() const { return dots_; }
 
-  float EstimateBound(const float* rows, int64_t count, int64_t kept, const float* norms) {
+  float EstimateBound(const float* rows, int64_t count, int64_t kept) {
     const int64_t sampled = std::min(count, kMostSampleRows);
     std::vector<float> ranks;
     std::vector<float> dots(all_.size());
     for (int64_t i = 0; i < sampled; ++i) {
       Dots(rows + i * count / sampled * width_, all_, dots.data());
       for (const uint32_t latent : all_) {
-        const float rank = RankOf(dots[latent] + encoder_.weights().bias[latent], norms, latent);
+        const float rank = encoder_.weights().Rank(latent, dots[latent]);
         if (rank > 0) ranks.push_back(rank);
       }
     }
@@ -102,9 +98,8 @@ class ScreenedReach::Impl {
 
   void AddBlocks(const float* rows, int64_t begin, int64_t end, BatchSelection* selection) {
     const float bound = selection->bound();
-    const float* norms = selection->norms();
     ForEachPiece(end - begin, kRowsInBlock, [&](int64_t first, int64_t last, int thread) {
-      FillBlock(rows + (begin + first) * width_, last - first, bound, norms, dots_.data() + begin + first,
+      FillBlock(rows + (begin + first) * width_, last - first, bound, dots_.data() + begin + first,
                 threads_[static_cast<size_t>(thread)].get(), &blocks_[static_cast<size_t>(first / kRowsInBlock)]);
     });
     for (int64_t first = begin; first < end; first += kRowsInBlock) {
@@ -114,9 +109,8 @@ class ScreenedReach::Impl {
     }
   }
 
-  void FillBlock(const float* rows, int64_t count, float bound, const float* norms, int32_t* dots, ThreadState* state,
-                 Block* block) {
-    if (bound > 0) Screen(rows, count, bound, norms, state);
+  void FillBlock(const float* rows, int64_t count, float bound, int32_t* dots, ThreadState* state, Block* block) {
+    if (bound > 0) Screen(rows, count, bound, state);
     block->Clear();
     for (int64_t row = 0; row < count; ++row) {
       const CandidateList& list = state->candidates[static_cast<size_t>(row)];
@@ -124,13 +118,13 @@ class ScreenedReach::Impl {
       const absl::Span<const uint32_t> latents =
           all ? absl::MakeConstSpan(all_) : absl::MakeConstSpan(list.latents(), static_cast<size_t>(list.size()));
       Dots(rows + row * width_, latents, state->dots.data());
-      AppendReaching(latents, state->dots.data(), bound, norms, block);
+      AppendReaching(latents, state->dots.data(), bound, block);
       dots[row] = static_cast<int32_t>(latents.size());
     }
   }
 
   // Fills the candidates of each row.
-  void Screen(const float* rows, int64_t count, float bound, const float* norms, ThreadState* state) {
+  void Screen(const float* rows, int64_t count, float bound, ThreadState* state) {
     state->quantised.Quantise(rows, count, encoder_.directions());
     for (CandidateList& list : state->candidates) {
       list.Clear();
@@ -148,16 +142,10 @@ class ScreenedReach::Impl {
         CandidateList& list = state->candidates[static_cast<size_t>(row)];
         if (!state->quantised.screenable(row) || list.overflowed()) continue;
         float* uppers = state->uppers.data() + row * kLatentsInChunk;
-        if (norms != nullptr) ScaleByNorms(panel * in_panel, panels * in_panel, norms, uppers);
+        encoder_.RankUpperBounds(panel * in_panel, panels * in_panel, uppers);
         list.Append(uppers, panel * in_panel, panels * in_panel);
       }
     }
-  }
-
-  // Rounding is monotonic: the product of an upper bound and a norm is one of the product of what it bounds.
-  void ScaleByNorms(int64_t first, int64_t count, const float* norms, float* uppers) const {
-    const int64_t real = std::min(count, latents_ - first);  // Beyond are places that hold no latent.
-    for (int64_t i = 0; i < real; ++i) uppers[i] *= norms[first + i];
   }
 
   void Dots(const float* row, absl::Span<const uint32_t> latents, float* dots) const {
@@ -165,15 +153,13 @@ class ScreenedReach::Impl {
     DotRows(row, latents.data(), static_cast<int64_t>(latents.size()), weights.encoder, width_, dots);
   }
 
-  void AppendReaching(absl::Span<const uint32_t> latents, const float* dots, float bound, const float* norms,
-                      Block* block) const {
+  void AppendReaching(absl::Span<const uint32_t> latents, const float* dots, float bound, Block* block) const {
     const size_t before = block->latents.size();
     for (size_t i = 0; i < latents.size(); ++i) {
-      const float activation = dots[i] + encoder_.weights().bias[latents[i]];
-      const float rank = RankOf(activation, norms, latents[i]);
+      const float rank = encoder_.weights().Rank(latents[i], dots[i]);
       if (!(rank > 0 && rank >= bound)) continue;
       block->latents.push_back(latents[i]);
-      block->values.push_back(activation);
+      block->values.push_back(encoder_.weights().Activation(latents[i], dots[i]));
     }
     block->counts.push_back(static_cast<int32_t>(block->latents.size() - before));
   }
@@ -196,10 +182,12 @@ void ScreenedReach::FindDirections(const float* sample, int64_t count) {
   impl_->encoder()->FindDirections(sample, count);
 }
 
-void ScreenedReach::Prepare(const float* encoder, const float* bias) { impl_->encoder()->Prepare(encoder, bias); }
+void ScreenedReach::Prepare(const float* encoder, const float* bias, const float* norms) {
+  impl_->encoder()->Prepare(encoder, bias, norms);
+}
 
-float ScreenedReach::EstimateBound(const float* rows, int64_t count, int64_t kept, const float* norms) {
-  return impl_->EstimateBound(rows, count, kept, norms);
+float ScreenedReach::EstimateBound(const float* rows, int64_t count, int64_t kept) {
+  return impl_->EstimateBound(rows, count, kept);
 }
 
 void ScreenedReach::AddTo(const float* rows, int64_t count, BatchSelection* selection) {

@@ -21,13 +21,13 @@ class ScreenedReach {
   ScreenedReach(int64_t latents, int64_t width, const Int8Kernel& kernel = BestInt8Kernel());
   ~ScreenedReach();
 
-  // As ScreenedEncoder.
+  // As ScreenedEncoder. `norms` are those of the selections to come.
   void FindDirections(const float* sample, int64_t count);
-  void Prepare(const float* encoder, const float* bias);
+  void Prepare(const float* encoder, const float* bias, const float* norms);
 
-  // A bound that about `kept` activations of the rows [count, width] should reach, by a sample of the rows: each
-  // positive activation times its latent's norm, where there are `norms` [n] and not nullptr. 0 = too few are positive.
-  float EstimateBound(const float* rows, int64_t count, int64_t kept, const float* norms);
+  // A bound that about `kept` positive ranks of the rows [count, width] should reach, by a sample of the rows. 0 = too
+  // few are positive.
+  float EstimateBound(const float* rows, int64_t count, int64_t kept);
 
   // Appends to the selection what reaches its bound in the rows [count, width] of a whole batch: activations are the
   // dot products of DotRows with their bias. A row with too many candidates, or one of which nothing can be said (not

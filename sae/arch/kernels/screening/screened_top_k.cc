@@ -83,10 +83,9 @@ class ScreenedTopK::Impl {
     for (int64_t row = 0; row < count; ++row) {
       CandidateList& candidates = state->candidates[static_cast<size_t>(row)];
       if (!state->block.screenable(row) || candidates.overflowed()) continue;
-      const float* uppers = state->uppers.data() + row * kLatentsInChunk;
-      const auto slack = [&](int64_t latent, float upper) {
-        return state->block.Slack(encoder_.packed(), row, latent, upper);
-      };
+      float* uppers = state->uppers.data() + row * kLatentsInChunk;
+      encoder_.RankUpperBounds(first, latents, uppers);
+      const auto slack = [&](int64_t latent, float upper) { return Slack(state->block, row, latent, upper); };
       if (first_panel == 0) {
         candidates.RaiseThreshold(state->selection.LowerBound(
             uppers, latents, [&](uint32_t place, float upper) { return slack(first + place, upper); }));
@@ -98,6 +97,17 @@ class ScreenedTopK::Impl {
             [&](uint32_t place, float upper) { return slack(candidates.latents()[place], upper); }));
       }
     }
+  }
+
+  // At least the distance of a rank's upper bound from the rank.
+  float Slack(const QuantisedBlock& block, int64_t row, int64_t latent, float upper) const {
+    const float* norms = encoder_.weights().norms;
+    if (norms == nullptr) return block.Slack(encoder_.packed(), row, latent, upper);
+    if (!(norms[latent] > 0)) return upper;
+    // The factors make up for the roundings of the products with the norm.
+    constexpr float kRoundedUp = 1 + 1e-5f;
+    const float of_activation = block.Slack(encoder_.packed(), row, latent, kRoundedUp * upper / norms[latent]);
+    return kRoundedUp * norms[latent] * of_activation;
   }
 
   const int64_t latents_;
@@ -118,7 +128,9 @@ void ScreenedTopK::FindDirections(const float* sample, int64_t count) {
   impl_->encoder()->FindDirections(sample, count);
 }
 
-void ScreenedTopK::Prepare(const float* encoder, const float* bias) { impl_->encoder()->Prepare(encoder, bias); }
+void ScreenedTopK::Prepare(const float* encoder, const float* bias, const float* norms) {
+  impl_->encoder()->Prepare(encoder, bias, norms);
+}
 
 void ScreenedTopK::SelectRows(const float* rows, int64_t count, const SelectedRows& selected) {
   impl_->SelectRows(rows, count, selected);

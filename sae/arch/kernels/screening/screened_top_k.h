@@ -29,11 +29,12 @@ class ScreenedTopK {
 
   // As ScreenedEncoder.
   void FindDirections(const float* sample, int64_t count);
-  void Prepare(const float* encoder, const float* bias);
+  void Prepare(const float* encoder, const float* bias, const float* norms);
 
-  // For each of the rows [count, width] what SelectTopK gives for the pre-activations that DotRows gives for all
-  // latents, bit by bit. A row with too many candidates, or one of which nothing can be said (not finite, or a largest
-  // magnitude outside [1e-12, 1e12]), is computed against all latents.
+  // For each of the rows [count, width] what SelectTopK gives for the ranks of the pre-activations that DotRows gives
+  // for all latents, bit by bit, with the activations in place of their ranks. A row with too many candidates, or one
+  // of which nothing can be said (not finite, or a largest magnitude outside [1e-12, 1e12]), is computed against all
+  // latents.
   void SelectRows(const float* rows, int64_t count, const SelectedRows& selected);
 
   // Float32 dot products that each row of the last SelectRows needed: `latents` for one that was computed against all.

@@ -29,13 +29,6 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 // {row, latent, activation}, in this order.
 using Kept = std::vector<std::tuple<int64_t, uint32_t, float>>;
 
-std::vector<float> RandomNorms(int64_t latents) {
-  SplitMix64 random(99);
-  std::vector<float> norms(static_cast<size_t>(latents));
-  for (float& norm : norms) norm = static_cast<float>(0.25 + random.Uniform());
-  return norms;
-}
-
 const float* DataOf(const std::vector<float>& norms) { return norms.empty() ? nullptr : norms.data(); }
 
 // By sorting all of them.
@@ -68,12 +61,12 @@ struct Outcome {
 Outcome Select(const Problem& p, const std::vector<float>& norms, ScreenedReach* reach, BatchSelection* selection) {
   Outcome outcome;
   RowEntries entries;
-  reach->Prepare(p.encoder.data(), p.bias.data());
+  reach->Prepare(p.encoder.data(), p.bias.data(), DataOf(norms));
   do {
     ++outcome.times;
     selection->Begin(p.rows, p.rows * p.k, DataOf(norms));
     if (outcome.times == 1 && selection->bound() == 0) {
-      selection->Guess(reach->EstimateBound(p.x.data(), p.rows, p.rows * p.k, DataOf(norms)));
+      selection->Guess(reach->EstimateBound(p.x.data(), p.rows, p.rows * p.k));
     }
     reach->AddTo(p.x.data(), p.rows, selection);
   } while (!selection->Finish(&entries));

@@ -34,24 +34,34 @@ struct Selection {
   std::vector<int32_t> counts;
 };
 
-Selection FromAllDots(const Problem& p) {
+const float* DataOf(const std::vector<float>& norms) { return norms.empty() ? nullptr : norms.data(); }
+
+Selection FromAllDots(const Problem& p, const std::vector<float>& norms = {}) {
   Selection selection(p);
   std::vector<uint32_t> all(static_cast<size_t>(p.latents));
   std::iota(all.begin(), all.end(), 0u);
   std::vector<float> dots(all.size());
+  std::vector<float> ranks(all.size());
+  const std::vector<float> zeros(all.size(), 0.0f);
   TopKScratch scratch(p.latents, p.k);
   for (int64_t row = 0; row < p.rows; ++row) {
     DotRows(p.x.data() + row * p.width, all.data(), p.latents, p.encoder.data(), p.width, dots.data());
-    selection.counts[static_cast<size_t>(row)] =
-        static_cast<int32_t>(SelectTopK(dots.data(), p.bias.data(), p.latents, p.k, &scratch,
-                                        selection.latents.data() + row * p.k, selection.values.data() + row * p.k));
+    for (size_t i = 0; i < all.size(); ++i) {
+      const float activation = dots[i] + p.bias[i];
+      ranks[i] = norms.empty() ? activation : activation * norms[i];
+    }
+    uint32_t* latents = selection.latents.data() + row * p.k;
+    float* values = selection.values.data() + row * p.k;
+    const int64_t count = SelectTopK(ranks.data(), zeros.data(), p.latents, p.k, &scratch, latents, values);
+    for (int64_t i = 0; i < count; ++i) values[i] = dots[latents[i]] + p.bias[latents[i]];
+    selection.counts[static_cast<size_t>(row)] = static_cast<int32_t>(count);
   }
   return selection;
 }
 
-Selection Screened(const Problem& p, ScreenedTopK* screened) {
+Selection Screened(const Problem& p, const std::vector<float>& norms, ScreenedTopK* screened) {
   Selection selection(p);
-  screened->Prepare(p.encoder.data(), p.bias.data());
+  screened->Prepare(p.encoder.data(), p.bias.data(), DataOf(norms));
   screened->SelectRows(p.x.data(), p.rows,
                        {selection.latents.data(), selection.values.data(), selection.counts.data()});
   return selection;
@@ -67,11 +77,13 @@ class Screening : public testing::TestWithParam<KernelCase> {
   std::vector<int32_t> ExpectExact(const Problem& p) {
     ScreenedTopK screened(p.latents, p.width, p.k, *GetParam().kernel);
     if (GetParam().with_directions) screened.FindDirections(p.x.data(), p.rows);
-    const Selection actual = Screened(p, &screened);
-    const Selection expected = FromAllDots(p);
-    EXPECT_THAT(actual.counts, ElementsAreArray(expected.counts));
-    EXPECT_THAT(actual.latents, ElementsAreArray(expected.latents));
-    EXPECT_THAT(actual.values, ElementsAreArray(expected.values));
+    for (const std::vector<float>& norms : {RandomNorms(p.latents), std::vector<float>()}) {
+      const Selection actual = Screened(p, norms, &screened);
+      const Selection expected = FromAllDots(p, norms);
+      EXPECT_THAT(actual.counts, ElementsAreArray(expected.counts));
+      EXPECT_THAT(actual.latents, ElementsAreArray(expected.latents));
+      EXPECT_THAT(actual.values, ElementsAreArray(expected.values));
+    }
     return screened.dots();
   }
 };
@@ -203,7 +215,7 @@ TEST_P(Screening, DirectionsOfOtherActivationsChangeNothing) {
   for (const float* sample : {other.x.data(), static_cast<const float*>(not_finite.data())}) {
     ScreenedTopK screened(p.latents, p.width, p.k, *GetParam().kernel);
     screened.FindDirections(sample, sample == other.x.data() ? 3 : 1);
-    EXPECT_THAT(Screened(p, &screened).latents, ElementsAreArray(expected.latents));
+    EXPECT_THAT(Screened(p, {}, &screened).latents, ElementsAreArray(expected.latents));
   }
 }
 
@@ -215,7 +227,7 @@ TEST_P(Screening, FollowsTheWeightsAndTheNumberOfThreads) {
   for (const int threads : {1, 3, 2}) {
     at::set_num_threads(threads);
     for (size_t i = 0; i < p.encoder.size(); i += 3) p.encoder[i] *= -0.9f;
-    const Selection actual = Screened(p, &screened);
+    const Selection actual = Screened(p, {}, &screened);
     const Selection expected = FromAllDots(p);
     EXPECT_THAT(actual.latents, ElementsAreArray(expected.latents));
     EXPECT_THAT(actual.values, ElementsAreArray(expected.values));

@@ -43,6 +43,13 @@ struct Problem {
   AlignedVector<float> x;
 };
 
+inline std::vector<float> RandomNorms(int64_t latents) {
+  SplitMix64 random(99);
+  std::vector<float> norms(static_cast<size_t>(latents));
+  for (float& norm : norms) norm = static_cast<float>(0.25 + random.Uniform());
+  return norms;
+}
+
 struct KernelCase {
   const char* name;
   const Int8Kernel* kernel;
