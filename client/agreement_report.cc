@@ -19,15 +19,39 @@ std::string Seeds(const v1::Agreement& agreement) {
   });
 }
 
-std::string Heading(const v1::Agreement& agreement) {
-  return absl::StrCat(FormatSae(agreement.sae()), ": seeds ", Seeds(agreement),
-                      ", same batches: ", agreement.same_batches() ? "yes" : "NO, so this compares more than seeds",
-                      "\n");
+std::string SameBatches(const v1::Agreement& agreement) {
+  return absl::StrCat("same batches: ", agreement.same_batches() ? "yes" : "NO, so this compares more than seeds");
 }
 
-// The seed that the pair's index names; an index that is out of range is shown itself.
+// Of dictionaries that are no sibling set: what each of them is.
+std::string Listing(const v1::Agreement& agreement) {
+  std::string listing;
+  for (int i = 0; i < agreement.dictionaries_size(); ++i) {
+    const v1::Dictionary& dictionary = agreement.dictionaries(i);
+    absl::StrAppend(&listing, "#", i, " ", dictionary.path(), ": ", dictionary.architecture(), ", ",
+                    FormatCount(dictionary.latents()), " latents\n");
+  }
+  const auto& hashes = agreement.batch_hashes();
+  const bool all_known = !hashes.empty() && std::none_of(hashes.begin(), hashes.end(),
+                                                         [](const std::string& hash) { return hash.empty(); });
+  if (all_known) absl::StrAppend(&listing, SameBatches(agreement), "\n");
+  return listing;
+}
+
+std::string Heading(const v1::Agreement& agreement) {
+  std::string heading = Listing(agreement);
+  if (agreement.has_sae()) {
+    heading =
+        absl::StrCat(FormatSae(agreement.sae()), ": seeds ", Seeds(agreement), ", ", SameBatches(agreement), "\n");
+  }
+  for (const std::string& warning : agreement.warnings())
+    absl::StrAppend(&heading, "WARNING: ", OneLine(warning), "\n");
+  return heading;
+}
+
+// The seed of a sibling that the pair's index names; else the index itself.
 std::string SeedAt(const v1::Agreement& agreement, int index) {
-  if (index < 0 || index >= agreement.dictionaries_size()) return absl::StrCat("#", index);
+  if (!agreement.has_sae() || index < 0 || index >= agreement.dictionaries_size()) return absl::StrCat("#", index);
   return absl::StrCat(agreement.dictionaries(index).seed());
 }
 
@@ -61,6 +85,12 @@ std::string SharingLine(const v1::AgreementSummary& summary) {
                       " dictionaries: ", absl::StrJoin(counts, ", "), "\n");
 }
 
+std::string FunctionalLine(const v1::AgreementSummary& summary) {
+  if (!summary.has_functional_correlation()) return "";
+  return absl::StrCat("  activations of matched latents on held-out rows correlate by ",
+                      FormatFixed(summary.functional_correlation().mean(), kDecimals), " on average\n");
+}
+
 }  // namespace
 
 std::string FormatAgreement(const v1::Agreement& agreement) {
@@ -69,7 +99,7 @@ std::string FormatAgreement(const v1::Agreement& agreement) {
                         ": no agreement: ", FormatFailure(agreement.failure()), "\n");
   }
   const auto right = Table::Align::kRight;
-  Table table({{"SEEDS"},
+  Table table({{agreement.has_sae() ? "SEEDS" : "PAIR"},
                {"DECODER COSINE", right},
                {"ENCODER COSINE", right},
                {"MMCS", right},
@@ -78,10 +108,11 @@ std::string FormatAgreement(const v1::Agreement& agreement) {
                {"SHARED ALIGNED", right},
                {"CERTIFIED"}});
   for (const v1::PairAgreement& pair : agreement.pairs()) AddPair(agreement, pair, table);
-  AddSummary(agreement.summary(), table);
+  AddSummary(agreement.siblings(), table);
   return absl::StrCat(Heading(agreement), table.ToString(kIndent), "  PW-MCC ",
-                      FormatFixed(agreement.summary().pw_mcc(), kDecimals), "; shared at a cosine of ",
-                      FormatFixed(agreement.threshold(), 2), "\n", SharingLine(agreement.summary()));
+                      FormatFixed(agreement.siblings().pw_mcc(), kDecimals), "; shared at a cosine of ",
+                      FormatFixed(agreement.threshold(), 2), "\n", SharingLine(agreement.siblings()),
+                      FunctionalLine(agreement.siblings()));
 }
 
 std::string FormatAgreements(const v1::ListAgreementsResponse& agreements) {

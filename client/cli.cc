@@ -7,6 +7,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "client/agree.h"
 #include "client/connection.h"
 #include "client/convert.h"
 #include "client/format.h"
@@ -36,6 +37,7 @@ struct Invocation {
   SubmitOptions submit;
   UpOptions up;
   ConvertOptions convert;
+  AgreeCommand agree;
   CLI::Option* http_port = nullptr;
   std::function<absl::Status(Console&)> command;
 };
@@ -155,6 +157,48 @@ void AddImport(CLI::App& app, Invocation& invocation) {
   AddConverter(command, invocation, "DIR", "The folder that the library saved", &RunImport);
 }
 
+// Flags that seedbed-agree has under the same name.
+void AddAgreeFlags(CLI::App* command, Invocation& invocation) {
+  const auto pass = [&invocation](const char* flag) {
+    return [&invocation, flag](const std::string& value) {
+      invocation.agree.passed.insert(invocation.agree.passed.end(), {flag, value});
+    };
+  };
+  command->add_option_function<std::string>("--threshold", pass("--threshold"),
+                                            "Cosine at and above which a latent is shared, -1..1; 0.7 if not given");
+  command->add_option_function<std::string>("--tables", pass("--tables"), "Folder for tables by latent, as CSV");
+  command->add_option_function<std::string>(
+      "--rows", pass("--rows"), "Safetensors with \"activations\" [rows, d], held out: adds how activations correlate");
+  command->add_option_function<std::string>("--consensus", pass("--consensus"),
+                                            "Folder for the latents that several have, as a dictionary");
+  command->add_option_function<std::string>(
+      "--consensus-members", pass("--consensus-members"),
+      "In how many dictionaries such a latent is found, at least; 2 if not given");
+  command->add_option_function<std::string>("--pairs", pass("--pairs"),
+                                            "Folder that keeps every pair's matching, so that none is computed twice");
+  command->add_option_function<std::string>("--threads", pass("--threads"), "CPU threads; all cores if not given");
+  command->add_flag_callback(
+      "--stability", [&invocation] { invocation.agree.passed.push_back("--stability"); },
+      "Writes stability.csv into each dictionary's folder");
+}
+
+void AddAgree(CLI::App& app, Invocation& invocation) {
+  CLI::App* command =
+      app.add_subcommand("agree", "How far any dictionaries agree, whoever trained them; no server needed");
+  command->add_option("RUN|DIR", invocation.agree.sources, "Ids of runs, or folders of ours, sparsify's or SAELens'")
+      ->required();
+  command->add_option("-o", invocation.agree.output, "File for the JSON");
+  AddAgreeFlags(command, invocation);
+  command->callback([&invocation] {
+    invocation.command = [&invocation](Console& console) {
+      invocation.agree.server = invocation.global.server;
+      invocation.agree.json = invocation.global.output == "json";
+      invocation.agree.program = JoinPath(ExecutableFolder(), "seedbed-agree");
+      return RunAgreeCommand(invocation.agree, console);
+    };
+  });
+}
+
 void AddVersion(CLI::App& app, Invocation& invocation) {
   app.add_subcommand("version", "Print the version of this program")->callback([&invocation] {
     invocation.command = [&invocation](Console& console) {
@@ -189,6 +233,7 @@ void Describe(CLI::App& app, Invocation& invocation) {
   AddSweepLister(app, invocation, "cancel", "Stop what runs of a sweep and drop what waits", &RunCancel);
   AddExport(app, invocation);
   AddImport(app, invocation);
+  AddAgree(app, invocation);
   AddVersion(app, invocation);
 }
 

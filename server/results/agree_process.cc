@@ -34,6 +34,8 @@ SpawnOptions SpawnOptionsFor(const AgreeOptions& options, const v1::Agreement& r
                 absl::StrCat(options.threads),
                 "--output",
                 output,
+                "--pairs",
+                options.pair_folder,
                 "--sweep",
                 request.sweep_id(),
                 "--sibling-set",

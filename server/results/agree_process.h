@@ -16,6 +16,7 @@ struct AgreeOptions {
   std::string program;                           // Path of seedbed-agree.
   int threads = 0;                               // 0 = as many as there are cores.
   std::string work_folder;                       // For its output and log. Exists; belongs to one run at a time.
+  std::string pair_folder;                       // Where matchings are kept (common/pair_key.h); made when needed.
   absl::Duration stop_grace = absl::Seconds(5);  // Between SIGTERM and SIGKILL.
 };
 

@@ -70,8 +70,8 @@ void AgreementWorker::KeepComputed(const v1::Agreement& request, const std::stri
       {{"sweep", request.sweep_id()},
        {"sibling_set", request.sibling_set_id()},
        {"dictionaries", request.dictionaries_size()},
-       {"pw_mcc", numbers.summary().pw_mcc()},
-       {"shared_strict", numbers.summary().shared_strict().mean()},
+       {"pw_mcc", numbers.siblings().pw_mcc()},
+       {"shared_strict", numbers.siblings().shared_strict().mean()},
        {"largest_gap", LargestGap(numbers)},
        {"seconds", seconds}});
 }

@@ -16,7 +16,8 @@
 namespace seedbed {
 
 // The queue is the store: what is pending there is computed, oldest first, whatever became of an earlier process of
-// this service. What is stored under the same content key is not computed again.
+// this service. What is stored under the same content key is not computed again, and neither is any matching: a set
+// with new dictionaries, or another threshold, takes those that are there.
 class AgreementWorker {
  public:
   struct Options {
@@ -36,7 +37,8 @@ class AgreementWorker {
  private:
   void Run();
   void Process(const v1::Agreement& request);
-  // Runs seedbed-agree until it succeeds or has failed `attempts` times.
+  // Runs seedbed-agree until it succeeds or has failed `attempts` times. Each matching is stored as soon as it is made,
+  // so a later run goes on where an earlier one ended.
   AgreeOutcome Compute(const v1::Agreement& request);
   void KeepReused(const v1::Agreement& request, const std::string& key, const v1::Agreement& numbers);
   void KeepComputed(const v1::Agreement& request, const std::string& key, const v1::Agreement& numbers, double seconds);

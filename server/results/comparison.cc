@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/pair_key.h"
 #include "common/sha256.h"
 
 namespace seedbed {
@@ -52,7 +53,8 @@ v1::Agreement RequestFor(const v1::Event& event, const v1::SaeSpec& sae) {
 }
 
 std::string ContentKey(const v1::Agreement& request) {
-  std::string text = absl::StrFormat("matching %d\nthreshold %.17g\n", kMatchingVersion, request.threshold());
+  std::string text = absl::StrFormat("numbers %d\nmatching %d\nthreshold %.17g\n", kNumbersVersion, kMatchingVersion,
+                                     request.threshold());
   for (const v1::Dictionary& dictionary : request.dictionaries()) {
     absl::StrAppend(&text, "dictionary ", dictionary.manifest_sha256(), "\n");
     // What has no checksum is equal to nothing but itself.
@@ -66,10 +68,10 @@ std::string ContentKey(const v1::Agreement& request) {
 absl::Status CheckAnswer(const v1::Agreement& request, const v1::Agreement& computed) {
   const int count = request.dictionaries_size();
   if (computed.dictionaries_size() != count || computed.pairs_size() != count * (count - 1) / 2 ||
-      !computed.has_summary()) {
+      !computed.has_siblings()) {
     return absl::InternalError(absl::StrCat("the answer has ", computed.dictionaries_size(), " dictionaries and ",
                                             computed.pairs_size(), " pairs; ", count, " and ", count * (count - 1) / 2,
-                                            " are needed, and a summary"));
+                                            " are needed, and siblings"));
   }
   if (computed.threshold() != request.threshold()) {
     return absl::InternalError(
@@ -89,10 +91,17 @@ absl::Status CheckAnswer(const v1::Agreement& request, const v1::Agreement& comp
 v1::Agreement Complete(const v1::Agreement& request, const v1::Agreement& computed) {
   v1::Agreement result = request;
   *result.mutable_pairs() = computed.pairs();
-  *result.mutable_summary() = computed.summary();
+  *result.mutable_siblings() = computed.siblings();
+  *result.mutable_warnings() = computed.warnings();
   for (int i = 0; i < std::min(result.dictionaries_size(), computed.dictionaries_size()); ++i) {
-    result.mutable_dictionaries(i)->set_latents(computed.dictionaries(i).latents());
-    result.mutable_dictionaries(i)->set_d_in(computed.dictionaries(i).d_in());
+    v1::Dictionary* dictionary = result.mutable_dictionaries(i);
+    const v1::Dictionary& found = computed.dictionaries(i);
+    dictionary->set_latents(found.latents());
+    dictionary->set_d_in(found.d_in());
+    dictionary->set_d_out(found.d_out());
+    dictionary->set_model(found.model());
+    dictionary->set_hookpoint(found.hookpoint());
+    dictionary->set_architecture(found.architecture());
   }
   return result;
 }

@@ -16,14 +16,14 @@
 
 namespace seedbed {
 
-// Raised whenever the same dictionaries would give other numbers, so that stored ones are not taken for new ones.
-inline constexpr int kMatchingVersion = 1;
+// Raised whenever the same matchings would give other numbers, so that stored ones are not taken for new ones.
+inline constexpr int kNumbersVersion = 2;
 
 // `event` holds a SiblingSetFinished, `sae` is that of any of its runs. An event that makes no sense gives a request
 // with `failure` set: it can be stored and shown, and nothing is to be computed.
 v1::Agreement RequestFor(const v1::Event& event, const v1::SaeSpec& sae);
 
-// SHA-256 of what decides the numbers: the manifests' checksums in order, the threshold and kMatchingVersion; and the
+// SHA-256 of what decides the numbers: the manifests' checksums in order, the threshold and kNumbersVersion; and the
 // ids of set and run for a dictionary without a checksum.
 std::string ContentKey(const v1::Agreement& request);
 

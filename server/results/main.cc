@@ -36,6 +36,7 @@ struct Flags {
   std::string http = "127.0.0.1:7612";
   std::string db;
   std::string agree = JoinPath(ExecutableFolder(), "seedbed-agree");
+  std::string pairs;
   int threads = 0;
   std::string ready_file;
 };
@@ -46,6 +47,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--http", flags.http, "HOST:PORT to serve /metrics and /healthz on")->capture_default_str();
   app.add_option("--db", flags.db, "SQLite file to keep results in; made if it is missing")->required();
   app.add_option("--agree", flags.agree, "Path of seedbed-agree")->capture_default_str();
+  app.add_option("--pairs", flags.pairs, "Folder that keeps every pair's matching; beside --db if not given");
   app.add_option("--threads", flags.threads, "CPU threads of seedbed-agree, 1..1024; 0 = as many as there are cores")
       ->capture_default_str();
   app.add_option("--ready-file", flags.ready_file, "Where to write the addresses once it serves");
@@ -81,6 +83,7 @@ absl::Status Serve(const Flags& flags, ShutdownSignals& signals) {
   AgreementWorker::Options worker_options;
   worker_options.agree.program = flags.agree;
   worker_options.agree.threads = flags.threads;
+  worker_options.agree.pair_folder = flags.pairs.empty() ? flags.db + ".pairs" : flags.pairs;
   ASSIGN_OR_RETURN(worker_options.agree.work_folder, MakeWorkFolder(flags.db));
   const absl::Cleanup remover = [&flags] { RemoveAll(WorkRoot(flags.db)).IgnoreError(); };
   EventFollower::Options follower_options;

@@ -315,14 +315,14 @@ TEST_F(CliTest, GetAndCancelShowTheSweepAndNameAnUnknownOne) {
 
 TEST_F(CliTest, ResultsShowsAgreementsAndSaysWhenNoServiceIsKnown) {
   sweeps_.sweep.set_sweep_id("s1");
-  results_.answers = {Parse<v1::ListAgreementsResponse>("agreements { sibling_set_id: 'b' summary { pw_mcc: 0.25 } }")};
+  results_.answers = {Parse<v1::ListAgreementsResponse>("agreements { sibling_set_id: 'b' siblings { pw_mcc: 0.25 } }")};
   sweeps_.run_pages = {Parse<v1::ListRunsResponse>(
       "runs { run_id: 'r0' state: RUN_STATE_SUCCEEDED sae { hookpoint: 'layers.9' architecture: 'relu' latents: 8 } "
       "result { target_l0_missed: true } }")};
   EXPECT_EQ(Run({"results", "s1"}), 0);
   EXPECT_THAT(Out(), AllOf(HasSubstr("PW-MCC 0.2500"), HasSubstr("TARGET L0 MISSED: run r0 (layers.9 relu, 8 ")));
   EXPECT_EQ(Run({"results", "s1", "--output", "json"}), 0);
-  EXPECT_EQ(nlohmann::json::parse(Out())["agreements"][0]["summary"]["pw_mcc"], 0.25);
+  EXPECT_EQ(nlohmann::json::parse(Out())["agreements"][0]["siblings"]["pw_mcc"], 0.25);
   sweeps_.results_address = "";
   EXPECT_EQ(Run({"results", "s1"}), 1);
   EXPECT_THAT(Err(), HasSubstr("knows of no results service"));
@@ -417,7 +417,7 @@ class WaitTest : public CliTest {
         "}")};
     results_.answers = {Parse<v1::ListAgreementsResponse>("pending_sibling_set_ids: 'b'"),
                         Parse<v1::ListAgreementsResponse>(
-                            "agreements { sibling_set_id: 'b' same_batches: true summary { pw_mcc: 0.5 } }")};
+                            "agreements { sibling_set_id: 'b' same_batches: true siblings { pw_mcc: 0.5 } }")};
   }
 
   std::vector<v1::Event> events_;
@@ -448,7 +448,7 @@ TEST_F(WaitTest, JsonIsOneObjectOnStandardOutput) {
   const auto json = nlohmann::json::parse(Out());
   EXPECT_EQ(json["sweep"]["sweep_id"], "s1");
   EXPECT_THAT(json["runs"], SizeIs(2));
-  EXPECT_EQ(json["agreements"][0]["summary"]["pw_mcc"], 0.5);
+  EXPECT_EQ(json["agreements"][0]["siblings"]["pw_mcc"], 0.5);
   EXPECT_THAT(Err(), HasSubstr("attempt 1 on local/cpu:0"));
 }
 

@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "ATen/Parallel.h"
@@ -13,15 +12,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "common/clock.h"
 #include "common/file.h"
 #include "common/status.h"
 #include "common/utf8.h"
 #include "google/protobuf/util/json_util.h"
-#include "sae/match/agreement.h"
-#include "sae/match/summary.h"
 #include "worker/agree/agreement_message.h"
-#include "worker/agree/compared_dictionary.h"
+#include "worker/agree/comparison.h"
+#include "worker/agree/consensus_dictionary.h"
+#include "worker/agree/dictionary_cache.h"
+#include "worker/agree/tables.h"
 #include "worker/tool/tool_main.h"
 
 namespace seedbed {
@@ -30,20 +29,37 @@ namespace {
 constexpr int kMostThreads = 1024;
 
 struct Flags {
-  double threshold = 0.7;
+  ComparisonOptions comparison;
   int threads = 0;
+  int64_t cached_mib = 4096;
   std::string output;
+  std::string tables;
+  bool stability = false;
+  ConsensusOptions consensus;
   std::string sweep_id;
   std::string sibling_set_id;
   std::vector<std::string> folders;
 };
 
 void AddFlags(CLI::App& app, Flags& flags) {
-  app.add_option("--threshold", flags.threshold, "Cosine at and above which a latent is shared, -1..1")
+  app.add_option("--threshold", flags.comparison.threshold, "Cosine at and above which a latent is shared, -1..1")
       ->capture_default_str();
+  app.add_option("-o,--output", flags.output, "File to write the JSON to; standard output if not given");
+  app.add_option("--tables", flags.tables, "Folder for tables by latent, as CSV");
+  app.add_flag("--stability", flags.stability, "Writes stability.csv into each dictionary's folder");
+  app.add_option(
+      "--rows", flags.comparison.rows,
+      "Safetensors with \"activations\" [rows, d], held out: adds how matched latents' activations correlate");
+  app.add_option("--consensus", flags.consensus.folder, "Folder for the latents that several have, as a dictionary");
+  app.add_option("--consensus-members", flags.consensus.least_members,
+                 "In how many dictionaries a latent of the consensus is found, at least")
+      ->capture_default_str();
+  app.add_option("--pairs", flags.comparison.pair_folder,
+                 "Folder that keeps every pair's matching, so that none is computed twice");
   app.add_option("--threads", flags.threads, "CPU threads, 1..1024; 0 = as many as there are cores")
       ->capture_default_str();
-  app.add_option("--output", flags.output, "File to write the JSON to; standard output if not given");
+  app.add_option("--cached-mib", flags.cached_mib, "MiB of dictionaries that are kept in memory, besides two")
+      ->capture_default_str();
   app.add_option("--sweep", flags.sweep_id, "Copied into the result");
   app.add_option("--sibling-set", flags.sibling_set_id, "Copied into the result");
   app.add_option("DIR", flags.folders, "Folders of dictionaries, ours, sparsify's or SAELens', two or more")
@@ -51,8 +67,9 @@ void AddFlags(CLI::App& app, Flags& flags) {
 }
 
 absl::Status CheckFlags(const Flags& flags) {
-  if (!(flags.threshold >= -1 && flags.threshold <= 1)) {
-    return absl::InvalidArgumentError(absl::StrCat("--threshold: found ", flags.threshold, "; -1..1 is allowed"));
+  const double threshold = flags.comparison.threshold;
+  if (!(threshold >= -1 && threshold <= 1)) {
+    return absl::InvalidArgumentError(absl::StrCat("--threshold: found ", threshold, "; -1..1 is allowed"));
   }
   if (flags.threads < 0 || flags.threads > kMostThreads) {
     return absl::InvalidArgumentError(absl::StrCat("--threads: found ", flags.threads, "; 0..1024 is allowed"));
@@ -61,64 +78,16 @@ absl::Status CheckFlags(const Flags& flags) {
     return absl::InvalidArgumentError(
         absl::StrCat("found ", flags.folders.size(), " dictionary (", flags.folders[0], "); two or more are needed"));
   }
+  if (flags.cached_mib < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--cached-mib: found ", flags.cached_mib, "; 0 and more is allowed"));
+  }
+  const auto dictionaries = static_cast<int64_t>(flags.folders.size());
+  if (flags.consensus.least_members < 2 || flags.consensus.least_members > dictionaries) {
+    return absl::InvalidArgumentError(absl::StrCat("--consensus-members: found ", flags.consensus.least_members,
+                                                   "; 2..", dictionaries, ", the dictionaries given, is allowed"));
+  }
   return absl::OkStatus();
-}
-
-absl::Status CheckWidth(absl::string_view field, const ComparedDictionary& latest, int64_t found,
-                        const ComparedDictionary& first, int64_t needed) {
-  if (found == needed) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(latest.path, ": ", field, " is ", found, ", but that of ", first.path,
-                                                 " is ", needed, "; only dictionaries of one width can be compared"));
-}
-
-absl::StatusOr<std::vector<ComparedDictionary>> LoadAll(const std::vector<std::string>& folders) {
-  std::vector<ComparedDictionary> dictionaries;
-  for (const std::string& folder : folders) {
-    ASSIGN_OR_RETURN(ComparedDictionary dictionary, LoadComparedDictionary(folder));
-    dictionaries.push_back(std::move(dictionary));
-    const ComparedDictionary& first = dictionaries.front();
-    const ComparedDictionary& latest = dictionaries.back();
-    RETURN_IF_ERROR(CheckWidth("d_in", latest, latest.d_in(), first, first.d_in()));
-    RETURN_IF_ERROR(CheckWidth("d_out", latest, latest.d_out(), first, first.d_out()));
-  }
-  return dictionaries;
-}
-
-void AddBatchHashes(const std::vector<ComparedDictionary>& dictionaries, v1::Agreement& agreement) {
-  bool same = !dictionaries[0].facts.batch_hash.empty();
-  for (const ComparedDictionary& dictionary : dictionaries) {
-    agreement.add_batch_hashes(dictionary.facts.batch_hash);
-    same = same && dictionary.facts.batch_hash == dictionaries[0].facts.batch_hash;
-  }
-  agreement.set_same_batches(same);
-}
-
-absl::StatusOr<v1::Agreement> Compare(const std::vector<ComparedDictionary>& dictionaries, const Flags& flags) {
-  v1::Agreement agreement;
-  agreement.set_sweep_id(ReplaceInvalidUtf8(flags.sweep_id));
-  agreement.set_sibling_set_id(ReplaceInvalidUtf8(flags.sibling_set_id));
-  agreement.set_threshold(flags.threshold);
-  for (const ComparedDictionary& dictionary : dictionaries) *agreement.add_dictionaries() = ToMessage(dictionary);
-  AddBatchHashes(dictionaries, agreement);
-  std::vector<PairAgreement> pairs;
-  for (size_t a = 0; a < dictionaries.size(); ++a) {
-    for (size_t b = a + 1; b < dictionaries.size(); ++b) {
-      const absl::Duration start = Clock::Real()->Monotonic();
-      auto pair = ComparePair(dictionaries[a].rows, dictionaries[b].rows, flags.threshold);
-      if (!pair.ok()) {
-        return Annotate(pair.status(), absl::StrCat(dictionaries[a].path, " and ", dictionaries[b].path));
-      }
-      v1::PairAgreement* message = agreement.add_pairs();
-      *message = ToMessage(*pair);
-      message->set_a(static_cast<int>(a));
-      message->set_b(static_cast<int>(b));
-      message->set_seconds(absl::ToDoubleSeconds(Clock::Real()->Monotonic() - start));
-      pairs.push_back(*std::move(pair));
-    }
-  }
-  ASSIGN_OR_RETURN(const AgreementSummary summary, Summarize(pairs, static_cast<int64_t>(dictionaries.size())));
-  *agreement.mutable_summary() = ToMessage(summary);
-  return agreement;
 }
 
 absl::Status Deliver(const v1::Agreement& agreement, const std::string& output) {
@@ -137,9 +106,20 @@ absl::Status Deliver(const v1::Agreement& agreement, const std::string& output) 
 absl::Status Run(const Flags& flags) {
   RETURN_IF_ERROR(CheckFlags(flags));
   if (flags.threads > 0) at::set_num_threads(flags.threads);
-  ASSIGN_OR_RETURN(const std::vector<ComparedDictionary> dictionaries, LoadAll(flags.folders));
-  ASSIGN_OR_RETURN(const v1::Agreement agreement, Compare(dictionaries, flags));
-  const absl::Status delivered = Deliver(agreement, flags.output);
+  DictionaryCache cache(flags.cached_mib << 20);
+  const double threshold = flags.comparison.threshold;
+  ASSIGN_OR_RETURN(const Comparison comparison, CompareDictionaries(flags.folders, flags.comparison, &cache));
+  ASSIGN_OR_RETURN(v1::Agreement agreement, ToMessage(comparison, threshold));
+  agreement.set_sweep_id(ReplaceInvalidUtf8(flags.sweep_id));
+  agreement.set_sibling_set_id(ReplaceInvalidUtf8(flags.sibling_set_id));
+  if (!flags.consensus.folder.empty()) {
+    ConsensusOptions consensus = flags.consensus;
+    consensus.threshold = threshold;
+    RETURN_IF_ERROR(ExportConsensus(comparison, consensus, &cache));
+  }
+  absl::Status delivered = flags.tables.empty() ? absl::OkStatus() : WriteTables(comparison, threshold, flags.tables);
+  if (delivered.ok() && flags.stability) delivered = WriteStability(comparison, threshold);
+  if (delivered.ok()) delivered = Deliver(agreement, flags.output);
   // Whatever is wrong with the output, the dictionaries are good.
   return delivered.ok() ? delivered : absl::UnavailableError(delivered.message());
 }

@@ -35,6 +35,7 @@ class AgreementWorkerTest : public ::testing::Test {
     options.agree.program = program_;
     options.agree.threads = 3;
     options.agree.work_folder = folder_.Path("work");
+    options.agree.pair_folder = folder_.Path("pairs");
     options.agree.stop_grace = absl::Milliseconds(100);
     options.retry_delay = absl::Milliseconds(1);
     worker_.emplace(options, store_.get(), &metrics_);
@@ -170,7 +171,7 @@ TEST_F(AgreementWorkerTest, ComputesWhatIsPendingInOrder) {
   ASSERT_TRUE(AwaitAnswer("c"));
   EXPECT_THAT(agree_.Runs(), ElementsAre("a", "b", "c"));
   const v1::Agreement answer = store_->Get("a").value();
-  EXPECT_EQ(answer.summary().pw_mcc(), 0.5);
+  EXPECT_EQ(answer.siblings().pw_mcc(), 0.5);
   EXPECT_EQ(answer.dictionaries(2).path(), "/artifacts/sweep/a-run-2");
   EXPECT_TRUE(answer.same_batches());
   EXPECT_EQ(answer.sae().hookpoint(), "layers.9");
@@ -186,7 +187,7 @@ TEST_F(AgreementWorkerTest, TellsTheProgramEverythingItNeeds) {
   ASSERT_TRUE(AwaitAnswer("a"));
   EXPECT_THAT(agree_.LastArguments(),
               AllOf(HasSubstr("--threshold 0.69999999999999996"), HasSubstr("--threads 3"), HasSubstr("--sweep sweep"),
-                    HasSubstr("--sibling-set a"),
+                    HasSubstr("--sibling-set a"), HasSubstr("--pairs " + folder_.Path("pairs")),
                     HasSubstr(" -- /artifacts/sweep/a-run-0 /artifacts/sweep/a-run-1 /artifacts/sweep/a-run-2")));
 }
 
@@ -197,7 +198,7 @@ TEST_F(AgreementWorkerTest, EqualDictionariesAreComparedOnce) {
   Add("b", "content");
   ASSERT_TRUE(AwaitAnswer("b"));
   EXPECT_THAT(agree_.Runs(), ElementsAre("a"));
-  EXPECT_EQ(store_->Get("b")->summary().pw_mcc(), 0.5);
+  EXPECT_EQ(store_->Get("b")->siblings().pw_mcc(), 0.5);
   EXPECT_EQ(store_->Get("b")->dictionaries(0).run_id(), "b-run-0");
   Stop();
   EXPECT_EQ(Metric("seedbed_results_agreements_reused_total"), 1);

@@ -85,9 +85,9 @@ TEST(CheckAnswerTest, RefusesWhatDoesNotFit) {
   v1::Agreement few_pairs = answer;
   few_pairs.mutable_pairs()->RemoveLast();
   EXPECT_THAT(CheckAnswer(request, few_pairs).message(), HasSubstr("3 dictionaries and 2 pairs"));
-  v1::Agreement no_summary = answer;
-  no_summary.clear_summary();
-  EXPECT_THAT(CheckAnswer(request, no_summary).message(), HasSubstr("summary"));
+  v1::Agreement no_siblings = answer;
+  no_siblings.clear_siblings();
+  EXPECT_THAT(CheckAnswer(request, no_siblings).message(), HasSubstr("siblings"));
   v1::Agreement threshold = answer;
   threshold.set_threshold(0.5);
   EXPECT_THAT(CheckAnswer(request, threshold).message(), HasSubstr("threshold 0.5"));
@@ -105,7 +105,7 @@ TEST(CompleteTest, TakesTheNumbersAndNothingElse) {
   EXPECT_EQ(result.dictionaries(0).latents(), 512);
   EXPECT_EQ(result.dictionaries(0).d_in(), 576);
   EXPECT_EQ(result.pairs_size(), 3);
-  EXPECT_EQ(result.summary().pw_mcc(), 0.25);
+  EXPECT_EQ(result.siblings().pw_mcc(), 0.25);
 }
 
 TEST(FailedTest, KeepsTheIdsAlone) {

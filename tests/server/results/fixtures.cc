@@ -102,7 +102,7 @@ v1::Agreement TestAnswer(const v1::Agreement& request, double pw_mcc) {
       pair->mutable_decoder()->set_certified(true);
     }
   }
-  answer.mutable_summary()->set_pw_mcc(pw_mcc);
+  answer.mutable_siblings()->set_pw_mcc(pw_mcc);
   return answer;
 }
 

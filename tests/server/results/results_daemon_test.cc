@@ -184,7 +184,7 @@ TEST_F(ResultsDaemonTest, ComputesServesAndStops) {
   const v1::ListAgreementsResponse response = List("sweep");
   EXPECT_EQ(response.last_event(), 1);
   EXPECT_THAT(response.pending_sibling_set_ids(), IsEmpty());
-  EXPECT_EQ(response.agreements(0).summary().pw_mcc(), 0.5);
+  EXPECT_EQ(response.agreements(0).siblings().pw_mcc(), 0.5);
   EXPECT_EQ(response.agreements(0).sae().hookpoint(), "layers.9");
   EXPECT_EQ(GetCode("a"), grpc::StatusCode::OK);
   EXPECT_EQ(GetCode("b"), grpc::StatusCode::NOT_FOUND);

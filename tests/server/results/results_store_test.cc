@@ -130,7 +130,7 @@ TEST_F(ResultsStoreTest, AnswersWithTheNumbersOnceTheyAreStored) {
   const auto listed = store_->List("sweep");
   ASSERT_EQ(listed->agreements.size(), 1);
   EXPECT_THAT(listed->pending_sibling_set_ids, ElementsAre("b"));
-  EXPECT_EQ(listed->agreements[0].summary().pw_mcc(), 0.25);
+  EXPECT_EQ(listed->agreements[0].siblings().pw_mcc(), 0.25);
   EXPECT_EQ(store_->Get("a")->SerializeAsString(), listed->agreements[0].SerializeAsString());
   EXPECT_THAT(store_->List("other sweep")->agreements, IsEmpty());
 }
@@ -167,7 +167,7 @@ TEST_F(ResultsStoreTest, NumbersAreKeptByContentAndFirstOnesStay) {
   ASSERT_TRUE(store_->StoreNumbers(request, key, TestAnswer(request, 0.25)).ok());
   ASSERT_TRUE(store_->StoreNumbers(request, key, TestAnswer(request, 0.75)).ok());
   Reopen();
-  EXPECT_EQ((*store_->FindNumbers(key))->summary().pw_mcc(), 0.25);
+  EXPECT_EQ((*store_->FindNumbers(key))->siblings().pw_mcc(), 0.25);
 }
 
 TEST_F(ResultsStoreTest, AFailureIsAnAnswerToo) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "ATen/TensorOperators.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
@@ -13,6 +14,8 @@
 #include "google/protobuf/util/json_util.h"
 #include "gtest/gtest.h"
 #include "sae/checkpoint/dictionary.h"
+#include "sae/inference/encoder.h"
+#include "sae/io/safetensors.h"
 #include "seedbed/v1/results.pb.h"
 #include "tests/sae/match/rows.h"
 
@@ -215,8 +218,8 @@ TEST_F(AgreeTest, APermutedCopyAgreesEntirely) {
   EXPECT_EQ(pair.shared_strict(), 1);
   EXPECT_EQ(pair.encoder_decoder_equal(), 1);
   EXPECT_EQ(pair.curve_size(), 21);
-  EXPECT_NEAR(agreement.summary().pw_mcc(), 1, 1e-12);
-  EXPECT_THAT(agreement.summary().sharing_counts(), ElementsAre(0, 5));
+  EXPECT_NEAR(agreement.siblings().pw_mcc(), 1, 1e-12);
+  EXPECT_THAT(agreement.siblings().sharing_counts(), ElementsAre(0, 5));
 }
 
 TEST_F(AgreeTest, ThreeDictionariesGiveThreePairsInOrder) {
@@ -226,8 +229,8 @@ TEST_F(AgreeTest, ThreeDictionariesGiveThreePairsInOrder) {
   std::vector<std::pair<int, int>> pairs;
   for (const v1::PairAgreement& pair : agreement.pairs()) pairs.emplace_back(pair.a(), pair.b());
   EXPECT_THAT(pairs, ElementsAre(std::pair(0, 1), std::pair(0, 2), std::pair(1, 2)));
-  EXPECT_EQ(agreement.summary().shared_strict().values_size(), 3);
-  EXPECT_EQ(agreement.summary().unique_fraction_by_seeds(0), 1);
+  EXPECT_EQ(agreement.siblings().shared_strict().values_size(), 3);
+  EXPECT_EQ(agreement.siblings().unique_fraction_by_seeds(0), 1);
   EXPECT_EQ(agreement.threshold(), 0.7);
 }
 
@@ -258,7 +261,12 @@ TEST_F(AgreeTest, WritesTheSameToAFile) {
   EXPECT_EQ(finished.exit_code, 0);
   EXPECT_EQ(finished.text, "");
   v1::Agreement written = Parse(ReadFile(PathOf("result.json")).value());
-  for (v1::Agreement* agreement : {&printed, &written}) agreement->mutable_pairs(0)->clear_seconds();
+  for (v1::Agreement* agreement : {&printed, &written}) {
+    v1::PairAgreement* pair = agreement->mutable_pairs(0);
+    pair->clear_seconds();
+    pair->mutable_decoder()->clear_seconds();
+    pair->mutable_encoder()->clear_seconds();
+  }
   EXPECT_EQ(written.SerializeAsString(), printed.SerializeAsString());
 }
 
@@ -270,6 +278,175 @@ TEST_F(AgreeTest, PrintsEveryFieldByItsProtoName) {
                             "\"mmcs_ab\"", "\"a\": 0", "\"unique_fraction_by_seeds\""}) {
     EXPECT_THAT(text, HasSubstr(field));
   }
+}
+
+// What the pair store holds is taken, whatever the threshold; what is damaged is made again.
+TEST_F(AgreeTest, MatchingsAreStoredOnceForEveryThreshold) {
+  std::vector<std::string> arguments = {"--pairs", PathOf("pairs")};
+  for (const std::string name : {"a", "b", "c"}) arguments.push_back(Export(name, RandomDictionary(6, 4, name[0])));
+  v1::Agreement first = Compare(arguments);
+  const std::vector<std::string> files = ListFolder(PathOf("pairs")).value();
+  ASSERT_THAT(files, SizeIs(3));
+  const std::string path = JoinPath(PathOf("pairs"), files[0]);
+  const std::string whole = ReadFile(path).value();
+
+  arguments.insert(arguments.begin(), {"--threshold", "0.2"});
+  const v1::Agreement second = Compare(arguments);
+  EXPECT_EQ(second.threshold(), 0.2);
+  for (int pair = 0; pair < 3; ++pair) {
+    EXPECT_EQ(second.pairs(pair).seconds(), first.pairs(pair).seconds()) << "of when it was made";
+    EXPECT_EQ(second.pairs(pair).decoder().mean_cosine(), first.pairs(pair).decoder().mean_cosine());
+    EXPECT_GE(second.pairs(pair).shared_aligned(), first.pairs(pair).shared_aligned());
+  }
+
+  for (const std::string& damaged : {whole.substr(0, whole.size() / 2), std::string(), whole + "x"}) {
+    ASSERT_TRUE(WriteFileDurably(path, damaged).ok());
+    const Finished finished =
+        Run({"--pairs", PathOf("pairs"), "-o", PathOf("again.json"), PathOf("a"), PathOf("b"), PathOf("c")});
+    EXPECT_EQ(finished.exit_code, 0) << finished.text;
+    EXPECT_THAT(finished.text, HasSubstr(files[0]));
+    EXPECT_THAT(ReadFile(path).value(), SizeIs(whole.size()));
+  }
+  v1::Agreement again = Parse(ReadFile(PathOf("again.json")).value());
+  for (v1::Agreement* agreement : {&first, &again}) {
+    for (v1::PairAgreement& pair : *agreement->mutable_pairs()) {
+      pair.clear_seconds();
+      pair.mutable_decoder()->clear_seconds();
+      pair.mutable_encoder()->clear_seconds();
+    }
+  }
+  EXPECT_EQ(again.SerializeAsString(), first.SerializeAsString());
+}
+
+TEST_F(AgreeTest, WritesTablesByLatentAndTheStabilityOfEach) {
+  const std::string a = Export("a", RandomDictionary(3, 4, 1));
+  const std::string b = Export("b", RandomDictionary(5, 4, 2));
+  Compare({"--tables", PathOf("tables"), "--stability", a, b});
+  const auto lines = [&](const std::string& path) {
+    return std::vector<std::string>(absl::StrSplit(ReadFile(path).value(), '\n', absl::SkipEmpty()));
+  };
+  EXPECT_THAT(lines(PathOf("tables/pair-0-1.csv")), SizeIs(4));
+  EXPECT_THAT(lines(PathOf("tables/pair-0-1.csv"))[0], StartsWith("latent,decoder_counterpart,decoder_cosine,"));
+  EXPECT_THAT(lines(PathOf("tables/dictionary-1.csv")), SizeIs(6));
+  EXPECT_EQ(lines(JoinPath(a, "stability.csv")), lines(PathOf("tables/dictionary-0.csv")));
+  EXPECT_THAT(lines(JoinPath(b, "stability.csv"))[0],
+              StartsWith("latent,mean_decoder_cosine,mean_encoder_cosine,found_in,siblings"));
+  EXPECT_EQ(Compare({a, b}).pairs_size(), 1) << "a dictionary with its stability is as good as before";
+}
+
+TEST_F(AgreeTest, WarnsOfDictionariesOfDifferentModels) {
+  const auto facts = [](const std::string& model, const std::string& hookpoint) {
+    return absl::StrCat(R"({"hookpoint": ")", hookpoint, R"(", "stream": {"model_path": "/models/)", model, R"("}})");
+  };
+  const std::string a = Export("a", RandomDictionary(4, 3, 1), facts("one", "layers.1"));
+  const std::string b = Export("b", RandomDictionary(4, 3, 2), facts("two", "layers.2"));
+  const std::string c = Export("c", RandomDictionary(4, 3, 3));
+  EXPECT_THAT(Compare({a, b}).warnings(),
+              ElementsAre(AllOf(HasSubstr("the model of " + b + " is two"), HasSubstr(a + " is one")),
+                          HasSubstr("the hookpoint of " + b + " is layers.2")));
+  EXPECT_THAT(Compare({a, a, c}).warnings(), SizeIs(0));
+}
+
+// As NumPy writes float64 [latents].
+std::string Npy(const std::vector<double>& values) {
+  std::string header = absl::StrCat("{'descr': '<f8', 'fortran_order': False, 'shape': (", values.size(), ",), }");
+  while ((10 + header.size() + 1) % 64 != 0) header += ' ';
+  header += '\n';
+  std::string file("\x93NUMPY\x01\x00", 8);
+  file += static_cast<char>(header.size());
+  file += '\0';
+  return file + header + std::string(reinterpret_cast<const char*>(values.data()), 8 * values.size());
+}
+
+TEST_F(AgreeTest, TellsAgreementByFiringFrequencyWhereItIsKnown) {
+  const std::string a = Export("a", RandomDictionary(4, 3, 1));
+  const std::string b = Export("b", RandomDictionary(4, 3, 2));
+  EXPECT_EQ(Compare({a, b}).pairs(0).deciles_a_size(), 0);
+  const std::string path = JoinPath(a, "firing_frequency.npy");
+  ASSERT_TRUE(WriteFileDurably(path, Npy({0.5, 0, 0.25, 0.125})).ok());
+  const v1::PairAgreement pair = Compare({a, b}).pairs(0);
+  ASSERT_EQ(pair.deciles_a_size(), 3);
+  EXPECT_EQ(pair.deciles_a(0).least_frequency(), 0.125);
+  EXPECT_EQ(pair.deciles_b_size(), 0);
+  for (const auto& [contents, why] :
+       std::map<std::string, std::string>{{Npy({0.5, 0, 0.25}), "'shape': (4,) is needed"},
+                                          {Npy({0.5, 0, 0.25, 1.5}), "the frequency of latent 3 is 1.5"},
+                                          {Npy({0.5, 0, 0.25, 0.125}) + "x", "33 bytes of values"},
+                                          {"no NumPy file", "does not begin"}}) {
+    ASSERT_TRUE(WriteFileDurably(path, contents).ok());
+    ExpectRefused({a, b}, why);
+  }
+}
+
+// A safetensors file of held-out rows.
+std::string WriteRows(const std::string& path, const at::Tensor& rows) {
+  const absl::Status written =
+      WriteSafetensors(path,
+                       {{"activations",
+                         TensorType::kF32,
+                         rows.sizes().vec(),
+                         {static_cast<const char*>(rows.const_data_ptr()), static_cast<size_t>(rows.nbytes())}}},
+                       {});
+  EXPECT_TRUE(written.ok()) << written;
+  return path;
+}
+
+TEST_F(AgreeTest, CorrelatesMatchedLatentsOnHeldOutRows) {
+  const std::string a = Export("a", RandomDictionary(6, 4, 1));
+  const std::string b = Export("b", RandomDictionary(6, 4, 50));
+  const std::string rows = WriteRows(PathOf("rows.safetensors"), RandomRows(200, 4, 9));
+  const v1::Agreement same = Compare({"--rows", rows, a, a});
+  EXPECT_EQ(same.pairs(0).functional().rows(), 200);
+  EXPECT_NEAR(same.pairs(0).functional().mean_correlation(), 1, 1e-9);
+  EXPECT_EQ(same.pairs(0).functional().histogram(19), same.pairs(0).functional().latents());
+  EXPECT_NEAR(same.siblings().functional_correlation().mean(), 1, 1e-9);
+  EXPECT_LT(Compare({"--rows", rows, a, b}).pairs(0).functional().mean_correlation(), 0.99);
+  EXPECT_FALSE(Compare({a, b}).pairs(0).has_functional());
+  ExpectRefused({"--rows", WriteRows(PathOf("wide.safetensors"), RandomRows(2, 5, 1)), a, b},
+                "[1 or more, 4] is needed");
+  ExpectRefused({"--rows", PathOf("nowhere.safetensors"), a, b}, "nowhere.safetensors");
+}
+
+// b is a in another order, with another b_dec and the biases that make up for it: one consensus, which encodes as both
+// do.
+TEST_F(AgreeTest, TheConsensusEncodesAsItsMembersDo) {
+  Dictionary original = RandomDictionary(5, 4, 1);
+  original.architecture = "relu";
+  original.k = 0;
+  Dictionary copy = original;
+  const at::Tensor order = TensorOf<int64_t>({4, 2, 0, 1, 3}, 1, 5).reshape({-1});
+  for (at::Tensor SaeTensors::*member :
+       {&SaeTensors::encoder_weight, &SaeTensors::encoder_bias, &SaeTensors::decoder_weight}) {
+    copy.*member = (original.*member).index_select(0, order);
+  }
+  const at::Tensor moved = RandomRows(1, 4, 77).reshape({-1});
+  copy.decoder_bias = original.decoder_bias + moved;
+  copy.encoder_bias = copy.encoder_bias + copy.encoder_weight.mv(moved);
+  const std::string a = Export("a", original);
+  const std::string b = Export("b", copy);
+  const std::string rows = WriteRows(PathOf("rows.safetensors"), RandomRows(50, 4, 9));
+  Compare({"--rows", rows, "--consensus", PathOf("consensus"), a, b});
+
+  const auto consensus = LoadDictionary(PathOf("consensus"));
+  ASSERT_TRUE(consensus.ok()) << consensus.status();
+  EXPECT_EQ(consensus->latents(), 5);
+  const at::Tensor x = RandomRows(50, 4, 9);
+  const auto expected = Encode(original, x);
+  const auto found = Encode(*consensus, x);
+  ASSERT_TRUE(expected.ok() && found.ok());
+  EXPECT_EQ(found->latents, expected->latents) << "all centers are of the first dictionary, in its order";
+  for (size_t i = 0; i < found->values.size(); ++i) EXPECT_NEAR(found->values[i], expected->values[i], 1e-5);
+  const std::string manifest = ReadFile(JoinPath(PathOf("consensus"), "manifest.json")).value();
+  EXPECT_THAT(manifest, AllOf(HasSubstr("\"fvu\""), HasSubstr("\"l0\""), HasSubstr("\"least_members\": 2")));
+  EXPECT_THAT(ReadFile(JoinPath(PathOf("consensus"), "consensus.csv")).value(), HasSubstr("\n0,2,"));
+}
+
+TEST_F(AgreeTest, SaysWhyThereIsNoConsensus) {
+  const std::string a = Export("a", RandomDictionary(4, 3, 1));
+  const std::string b = Export("b", RandomDictionary(4, 3, 20));
+  ExpectRefused({"--consensus", PathOf("c"), "--threshold", "0.9999", a, b}, "no latent is found in 2 of 2");
+  ExpectRefused({"--consensus", PathOf("c"), "--consensus-members", "3", a, b}, "--consensus-members: found 3; 2..2");
+  EXPECT_FALSE(PathExists(PathOf("c")));
 }
 
 TEST_F(AgreeTest, HelpNamesTheFlags) {

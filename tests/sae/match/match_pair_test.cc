@@ -1,4 +1,4 @@
-#include "sae/match/agreement.h"
+#include "sae/match/match_pair.h"
 
 #include <vector>
 
@@ -6,6 +6,7 @@
 #include "ATen/ops/zeros.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "sae/agreement/pair_agreement.h"
 #include "tests/sae/match/rows.h"
 
 namespace seedbed {
@@ -22,10 +23,31 @@ DictionaryRows RandomDictionary(int64_t latents, int64_t d, uint64_t seed) {
   return {RandomRows(latents, d, seed), RandomRows(latents, d, seed + 1000)};
 }
 
-PairAgreement Compare(const DictionaryRows& a, const DictionaryRows& b, double threshold = kThreshold) {
-  const auto pair = ComparePair(a, b, threshold);
-  EXPECT_TRUE(pair.ok()) << pair.status();
-  return pair.value_or(PairAgreement());
+// A pair's matching and what follows from it.
+struct Compared : PairAgreement {
+  PairMatching matching;
+  std::vector<bool> strict_in_a;
+  std::vector<bool> strict_in_b;
+};
+
+std::vector<bool> StrictIn(const Counterparts& counterparts, double threshold) {
+  std::vector<bool> strict;
+  for (int64_t i = 0; i < counterparts.latents(); ++i) strict.push_back(counterparts.Strict(i, threshold));
+  return strict;
+}
+
+Compared Compare(const DictionaryRows& a, const DictionaryRows& b, double threshold = kThreshold) {
+  Compared compared;
+  const auto matching = MatchPair(a, b);
+  EXPECT_TRUE(matching.ok()) << matching.status();
+  if (!matching.ok()) return compared;
+  const auto agreement = MeasurePair(*matching, threshold);
+  EXPECT_TRUE(agreement.ok()) << agreement.status();
+  static_cast<PairAgreement&>(compared) = *agreement;
+  compared.matching = *matching;
+  compared.strict_in_a = StrictIn(matching->counterparts, threshold);
+  compared.strict_in_b = StrictIn(*Inverse(matching->counterparts, matching->latents_b()), threshold);
+  return compared;
 }
 
 DictionaryRows Reordered(const DictionaryRows& dictionary, const std::vector<int64_t>& order) {
@@ -33,15 +55,15 @@ DictionaryRows Reordered(const DictionaryRows& dictionary, const std::vector<int
   return {dictionary.decoder.index_select(0, index), dictionary.encoder.index_select(0, index)};
 }
 
-void ExpectAllOne(const PairAgreement& pair) {
-  for (const SideAlignment& side : {pair.decoder, pair.encoder}) {
+void ExpectAllOne(const Compared& pair) {
+  for (const SideAgreement& side : {pair.decoder, pair.encoder}) {
     EXPECT_NEAR(side.mean_cosine, 1, 1e-12);
     EXPECT_NEAR(side.mmcs_ab, 1, 1e-12);
     EXPECT_NEAR(side.mmcs_ba, 1, 1e-12);
     EXPECT_EQ(side.max_above_ab, 1);
     EXPECT_EQ(side.max_above_ba, 1);
-    EXPECT_TRUE(side.certified);
   }
+  EXPECT_TRUE(pair.matching.decoder.certified && pair.matching.encoder.certified);
   EXPECT_EQ(pair.encoder_decoder_equal, 1);
   EXPECT_EQ(pair.shared_strict, 1);
   EXPECT_EQ(pair.shared_aligned, 1);
@@ -49,21 +71,20 @@ void ExpectAllOne(const PairAgreement& pair) {
   EXPECT_THAT(pair.strict_in_b, Each(true));
 }
 
-TEST(ComparePairTest, NamesTheSideThatIsWrong) {
+TEST(MatchPairTest, NamesTheSideThatIsWrong) {
   const DictionaryRows dictionary = RandomDictionary(4, 3, 1);
   DictionaryRows lopsided = dictionary;
   lopsided.encoder = RandomRows(5, 3, 2);
-  EXPECT_THAT(ComparePair(dictionary, lopsided, kThreshold).status().message(), HasSubstr("second dictionary"));
+  EXPECT_THAT(MatchPair(dictionary, lopsided).status().message(), HasSubstr("second dictionary"));
   DictionaryRows damaged = RandomDictionary(4, 3, 2);
   damaged.encoder[1][1] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_THAT(ComparePair(dictionary, damaged, kThreshold).status().message(), HasSubstr("encoder: row 1"));
-  EXPECT_EQ(ComparePair(dictionary, RandomDictionary(4, 2, 1), kThreshold).status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(MatchPair(dictionary, damaged).status().message(), HasSubstr("encoder: row 1"));
+  EXPECT_EQ(MatchPair(dictionary, RandomDictionary(4, 2, 1)).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST(ComparePairTest, APermutedCopyAgreesEntirely) {
+TEST(MatchPairTest, APermutedCopyAgreesEntirely) {
   const DictionaryRows dictionary = RandomDictionary(6, 5, 1);
-  const PairAgreement pair = Compare(dictionary, Reordered(dictionary, {3, 0, 5, 1, 4, 2}));
+  const Compared pair = Compare(dictionary, Reordered(dictionary, {3, 0, 5, 1, 4, 2}));
   ExpectAllOne(pair);
   ASSERT_THAT(pair.curve, SizeIs(21));
   EXPECT_EQ(pair.curve[0].threshold, 0);
@@ -74,12 +95,12 @@ TEST(ComparePairTest, APermutedCopyAgreesEntirely) {
   EXPECT_EQ(pair.curve[20].aligned, 0) << "no cosine is above 1";
 }
 
-TEST(ComparePairTest, OneLatent) {
+TEST(MatchPairTest, OneLatent) {
   const DictionaryRows dictionary = RandomDictionary(1, 5, 1);
   ExpectAllOne(Compare(dictionary, dictionary));
   DictionaryRows opposite = dictionary;
   opposite.decoder = dictionary.decoder.neg();
-  const PairAgreement pair = Compare(dictionary, opposite);
+  const Compared pair = Compare(dictionary, opposite);
   EXPECT_NEAR(pair.decoder.mean_cosine, -1, 1e-12);
   EXPECT_NEAR(pair.encoder.mean_cosine, 1, 1e-12);
   EXPECT_EQ(pair.encoder_decoder_equal, 1);
@@ -87,35 +108,35 @@ TEST(ComparePairTest, OneLatent) {
   EXPECT_EQ(pair.curve[0].strict, 0);
 }
 
-TEST(ComparePairTest, ZeroRowsAreNeverShared) {
+TEST(MatchPairTest, ZeroRowsAreNeverShared) {
   DictionaryRows dictionary = RandomDictionary(4, 5, 1);
   dictionary.decoder[2].zero_();
   dictionary.encoder[2].zero_();
-  const PairAgreement pair = Compare(dictionary, dictionary);
+  const Compared pair = Compare(dictionary, dictionary);
   EXPECT_NEAR(pair.decoder.mean_cosine, 0.75, 1e-12);
   EXPECT_DOUBLE_EQ(pair.shared_strict, 0.75);
   EXPECT_DOUBLE_EQ(pair.shared_aligned, 0.75);
   EXPECT_THAT(pair.strict_in_a, ElementsAre(true, true, false, true));
-  EXPECT_TRUE(pair.decoder.certified);
+  EXPECT_TRUE(pair.matching.decoder.certified);
 }
 
 // Two equal rows on each side: either matching of them is optimal, and each gives mean cosine 1.
-TEST(ComparePairTest, DuplicateRows) {
+TEST(MatchPairTest, DuplicateRows) {
   const DictionaryRows three = RandomDictionary(3, 5, 1);
   const DictionaryRows dictionary = Reordered(three, {0, 1, 1, 2});
-  const PairAgreement pair = Compare(dictionary, dictionary);
+  const Compared pair = Compare(dictionary, dictionary);
   EXPECT_NEAR(pair.decoder.mean_cosine, 1, 1e-12);
   EXPECT_EQ(pair.shared_aligned, 1);
-  EXPECT_TRUE(pair.decoder.certified);
+  EXPECT_TRUE(pair.matching.decoder.certified);
   EXPECT_GE(pair.shared_strict, 0.5) << "the rows that are not doubled have one counterpart only";
 }
 
 // a and b have the same decoder rows in order 0, 1, 2, 3; the encoder rows of latents 2 and 3 are exchanged in b.
-TEST(ComparePairTest, StrictNeedsTheSameCounterpartAndAlignedDoesNot) {
+TEST(MatchPairTest, StrictNeedsTheSameCounterpartAndAlignedDoesNot) {
   const DictionaryRows a = RandomDictionary(4, 6, 1);
   DictionaryRows b = a;
   b.encoder = Reordered(a, {0, 1, 3, 2}).encoder;
-  const PairAgreement pair = Compare(a, b);
+  const Compared pair = Compare(a, b);
   EXPECT_DOUBLE_EQ(pair.encoder_decoder_equal, 0.5);
   EXPECT_DOUBLE_EQ(pair.shared_strict, 0.5);
   EXPECT_DOUBLE_EQ(pair.shared_aligned, 1);
@@ -124,10 +145,10 @@ TEST(ComparePairTest, StrictNeedsTheSameCounterpartAndAlignedDoesNot) {
 }
 
 // Cosine exactly at the threshold: 3-4-5 triangle, cos = 0.6.
-TEST(ComparePairTest, StrictIncludesTheThresholdAndAlignedExcludesIt) {
+TEST(MatchPairTest, StrictIncludesTheThresholdAndAlignedExcludesIt) {
   const DictionaryRows a = {TensorOf<float>({1, 0}, 1, 2), TensorOf<float>({1, 0}, 1, 2)};
   const DictionaryRows b = {TensorOf<float>({3, 4}, 1, 2), TensorOf<float>({3, -4}, 1, 2)};
-  const PairAgreement pair = Compare(a, b, 0.6);
+  const Compared pair = Compare(a, b, 0.6);
   EXPECT_EQ(pair.shared_strict, 1);
   EXPECT_EQ(pair.shared_aligned, 0);
   EXPECT_EQ(pair.decoder.max_above_ab, 1);
@@ -135,31 +156,31 @@ TEST(ComparePairTest, StrictIncludesTheThresholdAndAlignedExcludesIt) {
   EXPECT_EQ(Compare(a, b, 0.59).shared_aligned, 1);
 }
 
-TEST(ComparePairTest, FractionsAreOfTheSmallerDictionary) {
+TEST(MatchPairTest, FractionsAreOfTheSmallerDictionary) {
   const DictionaryRows small = RandomDictionary(3, 6, 1);
   const DictionaryRows other = RandomDictionary(5, 6, 7);
   const DictionaryRows large = {at::cat({other.decoder, small.decoder}), at::cat({other.encoder, small.encoder})};
-  const PairAgreement pair = Compare(small, large);
-  EXPECT_EQ(pair.latents_a, 3);
-  EXPECT_EQ(pair.latents_b, 8);
+  const Compared pair = Compare(small, large);
+  EXPECT_EQ(pair.matching.latents_a(), 3);
+  EXPECT_EQ(pair.matching.latents_b(), 8);
   EXPECT_NEAR(pair.decoder.mean_cosine, 1, 1e-12);
   EXPECT_EQ(pair.shared_strict, 1);
   EXPECT_EQ(pair.decoder.max_above_ab, 1);
   EXPECT_LT(pair.decoder.max_above_ba, 1);
   EXPECT_THAT(pair.strict_in_b, ElementsAre(false, false, false, false, false, true, true, true));
 
-  const PairAgreement swapped = Compare(large, small);
-  EXPECT_EQ(swapped.latents_a, 8);
+  const Compared swapped = Compare(large, small);
+  EXPECT_EQ(swapped.matching.latents_a(), 8);
   EXPECT_EQ(swapped.shared_strict, 1);
   EXPECT_EQ(swapped.strict_in_a, pair.strict_in_b);
   EXPECT_EQ(swapped.decoder.max_above_ba, 1);
 }
 
-TEST(ComparePairTest, IsSymmetric) {
+TEST(MatchPairTest, IsSymmetric) {
   const DictionaryRows a = RandomDictionary(30, 4, 1);
   const DictionaryRows b = RandomDictionary(30, 4, 2);
-  const PairAgreement ab = Compare(a, b);
-  const PairAgreement ba = Compare(b, a);
+  const Compared ab = Compare(a, b);
+  const Compared ba = Compare(b, a);
   EXPECT_NEAR(ab.decoder.mean_cosine, ba.decoder.mean_cosine, 1e-12);
   EXPECT_NEAR(ab.decoder.mmcs_ab, ba.decoder.mmcs_ba, 1e-12);
   EXPECT_NEAR(ab.encoder.mmcs_ba, ba.encoder.mmcs_ab, 1e-12);
@@ -170,11 +191,11 @@ TEST(ComparePairTest, IsSymmetric) {
   EXPECT_EQ(ab.strict_in_b, ba.strict_in_a);
 }
 
-TEST(ComparePairTest, CurveNeverRises) {
+TEST(MatchPairTest, CurveNeverRises) {
   const DictionaryRows a = RandomDictionary(40, 3, 1);
   DictionaryRows b = a;
   b.decoder = a.decoder.add(RandomRows(40, 3, 9));
-  const PairAgreement pair = Compare(a, b);
+  const Compared pair = Compare(a, b);
   for (size_t i = 1; i < pair.curve.size(); ++i) {
     EXPECT_LE(pair.curve[i].strict, pair.curve[i - 1].strict);
     EXPECT_LE(pair.curve[i].aligned, pair.curve[i - 1].aligned);
