@@ -11,7 +11,7 @@ ActivationCorrelation::ActivationCorrelation(absl::Span<const int32_t> counterpa
       products_(counterpart.size(), 0.0),
       row_of_b_(static_cast<size_t>(latents_b), 0.0f) {}
 
-void ActivationCorrelation::Add(const ActiveLatents& a, const ActiveLatents& b) {
+void ActivationCorrelation::Add(const ActiveRows& a, const ActiveRows& b) {
   for (size_t row = 0; row + 1 < a.starts.size(); ++row) {
     const auto begin_b = static_cast<size_t>(b.starts[row]);
     const auto end_b = static_cast<size_t>(b.starts[row + 1]);

@@ -11,7 +11,7 @@
 namespace seedbed {
 
 // The active latents of some rows: those of row r are the places [starts[r], starts[r + 1]).
-struct ActiveLatents {
+struct ActiveRows {
   absl::Span<const int64_t> starts;    // [rows + 1]
   absl::Span<const uint32_t> latents;  // In any order in a row, none twice.
   absl::Span<const float> values;
@@ -26,7 +26,7 @@ class ActivationCorrelation {
   ActivationCorrelation(absl::Span<const int32_t> counterpart, int64_t latents_b);
 
   // The same rows, as both dictionaries encode them.
-  void Add(const ActiveLatents& a, const ActiveLatents& b);
+  void Add(const ActiveRows& a, const ActiveRows& b);
 
   int64_t rows() const { return rows_; }
 

@@ -315,7 +315,8 @@ TEST_F(CliTest, GetAndCancelShowTheSweepAndNameAnUnknownOne) {
 
 TEST_F(CliTest, ResultsShowsAgreementsAndSaysWhenNoServiceIsKnown) {
   sweeps_.sweep.set_sweep_id("s1");
-  results_.answers = {Parse<v1::ListAgreementsResponse>("agreements { sibling_set_id: 'b' siblings { pw_mcc: 0.25 } }")};
+  results_.answers = {
+      Parse<v1::ListAgreementsResponse>("agreements { sibling_set_id: 'b' siblings { pw_mcc: 0.25 } }")};
   sweeps_.run_pages = {Parse<v1::ListRunsResponse>(
       "runs { run_id: 'r0' state: RUN_STATE_SUCCEEDED sae { hookpoint: 'layers.9' architecture: 'relu' latents: 8 } "
       "result { target_l0_missed: true } }")};

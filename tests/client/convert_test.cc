@@ -43,7 +43,7 @@ class ConvertTest : public testing::Test {
   }
 
   void UseProgram(const std::string& script) {
-    options_.program = folder_.Path("convert");
+    options_.program = folder_.Path("seedbed-convert");
     ASSERT_TRUE(WriteFileDurably(options_.program, "#!/bin/sh\n" + script + "\n").ok());
     ASSERT_EQ(chmod(options_.program.c_str(), 0700), 0);
   }

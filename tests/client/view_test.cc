@@ -21,6 +21,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 template <typename Message>
 Message Parse(const std::string& text) {
@@ -272,7 +273,7 @@ constexpr char kAgreement[] = R"(
     decoder { mean_cosine: 0.64 mmcs_ab: 0.6 mmcs_ba: 0.8 certified: true }
     encoder { mean_cosine: 0.52 certified: true }
   }
-  summary {
+  siblings {
     pw_mcc: 0.64 sharing_counts: [ 412.2, 99.8 ]
     decoder_mean_cosine { mean: 0.64 sd: 0.01 } mmcs { mean: 0.7 }
   })";
@@ -302,6 +303,24 @@ TEST(AgreementReport, SaysWhatIsWrong) {
   EXPECT_THAT(FormatAgreements({}), HasSubstr("no agreement yet"));
   EXPECT_THAT(FormatAgreements(Parse<v1::ListAgreementsResponse>("pending_sibling_set_ids: 'b'")),
               HasSubstr("1 sibling set is still being compared"));
+}
+
+// Dictionaries of anyone, which have no seeds to be named by.
+TEST(AgreementReport, ListsDictionariesThatAreNoSiblings) {
+  const std::string report = FormatAgreement(Parse<v1::Agreement>(R"(
+    threshold: 0.7
+    dictionaries { path: "/x/a" architecture: "topk" latents: 512 }
+    dictionaries { path: "/x/b" architecture: "gated" latents: 1024 }
+    pairs { a: 0 b: 1 decoder { certified: true } encoder { certified: true } }
+    siblings { functional_correlation { mean: 0.5 } }
+    batch_hashes: "" batch_hashes: ""
+    warnings: "the model of /x/b is two, that of /x/a is one")"));
+  EXPECT_THAT(report, StartsWith("#0 /x/a: topk, 512 latents\n#1 /x/b: gated, 1,024 latents\n"
+                                 "WARNING: the model of /x/b is two, that of /x/a is one\n"
+                                 "  PAIR     DECODER COSINE"));
+  EXPECT_THAT(report, HasSubstr("  #0 - #1 "));
+  EXPECT_THAT(report, HasSubstr("on held-out rows correlate by 0.5000 on average\n"));
+  EXPECT_THAT(report, Not(HasSubstr("same batches"))) << "which is not known";
 }
 
 SweepOutcome OutcomeOf(const std::string& sweep, const std::string& runs, const std::string& agreements) {

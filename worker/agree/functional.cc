@@ -12,7 +12,7 @@ namespace {
 
 constexpr char kTensorName[] = "activations";
 
-ActiveLatents ViewOf(const SparseActivations& activations) {
+ActiveRows ViewOf(const SparseActivations& activations) {
   return {activations.starts, activations.latents, activations.values};
 }
 

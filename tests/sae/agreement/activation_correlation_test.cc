@@ -21,7 +21,7 @@ struct Activations {
       starts.push_back(static_cast<int64_t>(latents.size()));
     }
   }
-  ActiveLatents View() const { return {starts, latents, values}; }
+  ActiveRows View() const { return {starts, latents, values}; }
   std::vector<double> Column(size_t latent) const {
     std::vector<double> column;
     for (const std::vector<float>& row : dense) column.push_back(row[latent]);
