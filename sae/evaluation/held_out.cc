@@ -9,6 +9,7 @@
 #include "common/mixture.h"
 #include "common/status.h"
 #include "sae/activations/sequences/exclusion.h"
+#include "sae/evaluation/counted_positions.h"
 
 namespace seedbed {
 namespace {
@@ -26,9 +27,9 @@ absl::Status CheckHolds(const TokenMixture& mixture, size_t file, int64_t held_o
   const int64_t all = mixture.SequencesIn(file);
   const int64_t trained_on = mixture.SequencesTakenFrom(file);
   if (held_out <= all - trained_on) return absl::OkStatus();
-  return absl::OutOfRangeError(absl::StrCat(mixture.files()[file].path(), ": has ", all, " sequences of ",
-                                            mixture.sequence_length(), " tokens, of which ", trained_on,
-                                            " are trained on; ", held_out, " more are to be held out"));
+  return absl::OutOfRangeError(absl::StrCat(
+      mixture.files()[file].path(), ": has ", all, " sequences of ", mixture.sequence_length(), " tokens, of which ",
+      trained_on, " are trained on; at most the other ", all - trained_on, " can be held out, not ", held_out));
 }
 
 }  // namespace
@@ -49,8 +50,21 @@ absl::StatusOr<std::vector<SequenceOrder::Location>> HeldOutLocations(const Stre
   return locations;
 }
 
+absl::Status CheckHeldOut(const StreamConfig& config, const TokenMixture& mixture, int64_t sequences) {
+  ASSIGN_OR_RETURN(const std::vector<SequenceOrder::Location> locations, HeldOutLocations(config, mixture, sequences));
+  const Exclusion exclusion(config);
+  for (const SequenceOrder::Location& location : locations) {
+    ASSIGN_OR_RETURN(const MicroBatch sequence, ReadSequences(mixture, exclusion, {location}));
+    if (CountedPositions(sequence).numel() > 0) return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("no position of the ", sequences, " held-out sequences of ", mixture.sequence_length(),
+                   " tokens is kept and has a token after it; there must be at least one"));
+}
+
 absl::StatusOr<std::vector<MicroBatch>> ReadHeldOut(const StreamConfig& config, const TokenMixture& mixture,
                                                     int64_t sequences) {
+  RETURN_IF_ERROR(CheckHeldOut(config, mixture, sequences));
   ASSIGN_OR_RETURN(const std::vector<SequenceOrder::Location> locations, HeldOutLocations(config, mixture, sequences));
   const Exclusion exclusion(config);
   const auto together = static_cast<size_t>(config.micro_batch_sequences);

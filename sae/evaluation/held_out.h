@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "sae/activations/sequences/sequence_order.h"
 #include "sae/activations/sequences/sequence_source.h"
@@ -25,8 +26,13 @@ namespace seedbed {
 absl::StatusOr<std::vector<SequenceOrder::Location>> HeldOutLocations(const StreamConfig& config,
                                                                       const TokenMixture& mixture, int64_t sequences);
 
+// Whether that many can be held out and a model's predictions measured on them. Reads no more tokens than it takes to
+// find a position that counts; the config passed CheckExclusion. Errors: as above and as TokenFile::Read;
+// INVALID_ARGUMENT where no position counts (counted_positions.h).
+absl::Status CheckHeldOut(const StreamConfig& config, const TokenMixture& mixture, int64_t sequences);
+
 // Those sequences in micro-batches of config.micro_batch_sequences, the last of which may have fewer. Rows are left out
-// as in training; the config passed CheckExclusion. Errors: as above and as TokenFile::Read.
+// as in training. Errors: as CheckHeldOut.
 absl::StatusOr<std::vector<MicroBatch>> ReadHeldOut(const StreamConfig& config, const TokenMixture& mixture,
                                                     int64_t sequences);
 

@@ -1,7 +1,6 @@
 #include "sae/evaluation/replaced_loss.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/tensor.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,22 +9,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "common/status.h"
+#include "sae/evaluation/counted_positions.h"
 
 namespace seedbed {
 namespace {
 
 absl::Span<const int64_t> ValuesOf(const at::Tensor& indices) {
   return {indices.const_data_ptr<int64_t>(), static_cast<size_t>(indices.numel())};
-}
-
-// Row r of [batch * sequence] is position r % sequence of its sequence, of which CrossEntropy gives sequence - 1.
-at::Tensor PositionsThatCount(const MicroBatch& micro_batch) {
-  const int64_t length = micro_batch.tokens.size(1);
-  std::vector<int64_t> positions;
-  for (const int64_t row : ValuesOf(micro_batch.kept_rows)) {
-    if (row % length < length - 1) positions.push_back(row / length * (length - 1) + row % length);
-  }
-  return at::tensor(positions, at::kLong);
 }
 
 // Those of the ascending `kept_rows` that lie in [first, first + count).
@@ -52,7 +42,7 @@ absl::Status CheckSite(const SpliceSite& site, const std::vector<Hookpoint>& loa
 ReplacedLoss::ReplacedLoss(LanguageModel* model, const SpliceSite& site, const std::vector<MicroBatch>* tokens)
     : model_(model), site_(site), tokens_(tokens) {
   for (const MicroBatch& micro_batch : *tokens) {
-    positions_.push_back(PositionsThatCount(micro_batch));
+    positions_.push_back(CountedPositions(micro_batch));
     count_ += positions_.back().numel();
   }
 }

@@ -33,8 +33,7 @@ struct KeptRows {
 // Gives what takes the place of `rows.output`, float32 [count, d_model].
 using ReplaceKept = absl::FunctionRef<absl::StatusOr<at::Tensor>(const KeptRows& rows)>;
 
-// Positions count whose row is kept and that are not the last of their sequence, which predicts nothing. Excluded rows
-// stay as they are. Not thread-safe.
+// Which positions count is up to counted_positions.h. Excluded rows stay as they are. Not thread-safe.
 class ReplacedLoss {
  public:
   // `model`, loaded with its head, and `tokens` outlive this. INVALID_ARGUMENT where the model was not loaded with a
@@ -64,7 +63,7 @@ class ReplacedLoss {
   LanguageModel* model_;
   SpliceSite site_;
   const std::vector<MicroBatch>* tokens_;
-  std::vector<at::Tensor> positions_;  // By micro-batch: int64, those that count in CrossEntropy's result, flattened.
+  std::vector<at::Tensor> positions_;  // By micro-batch: CountedPositions.
   int64_t count_ = 0;
 };
 

@@ -95,6 +95,11 @@ class BadInputTest(unittest.TestCase):
         self.assert_inspection_refuses(
             self.inputs.write_sweep(hookpoints="[layers.1, layers.3]"), "7: sae.hookpoints[1]: ", "layers.3")  # fmt: skip
 
+    def test_more_held_out_sequences_than_are_left(self):
+        sweep = self.inputs.write_sweep(extra="evaluation: {sequences: 370}\n")
+        self.assert_inspection_refuses(
+            sweep, "12: evaluation.sequences: ", "is 370", self.inputs.tokens, "at most the other 369 ")  # fmt: skip
+
     def test_pattern_that_matches_nothing(self):
         sweep = self.inputs.write_sweep(hookpoints='["layers.*.mpl"]')
         self.assert_inspection_refuses(sweep, "7: sae.hookpoints[0]: ", "layers.*.mpl")

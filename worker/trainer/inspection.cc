@@ -16,6 +16,7 @@
 #include "sae/activations/sequences/kept_rows.h"
 #include "sae/activations/sequences/token_mixture.h"
 #include "sae/activations/stream_check.h"
+#include "sae/evaluation/held_out.h"
 #include "sae/lm/model_inspection.h"
 #include "worker/trainer/failure.h"
 #include "worker/trainer/folder_inputs.h"
@@ -161,6 +162,9 @@ void Inspector::InspectTokens() {
     return;
   }
   result_.set_rows_per_epoch(*rows);
+  if (const int64_t held_out = spec_.evaluation().sequences(); held_out > 0) {
+    Check("evaluation.sequences", Annotate(CheckHeldOut(config, *tokens, held_out), absl::StrCat("is ", held_out)));
+  }
 }
 
 bool Inspector::NameHookpointsWithoutModel() {

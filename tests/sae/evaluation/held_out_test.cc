@@ -125,8 +125,9 @@ TEST_F(HeldOutTest, AllThatIsLeftMayBeHeldOutAndNoMore) {
   EXPECT_EQ(HeldOut(mixture, 3).size(), 3);
   const absl::Status status = HeldOutLocations(config_, mixture, 4).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange);
-  EXPECT_EQ(status.message(),
-            a + ": has 10 sequences of 4 tokens, of which 7 are trained on; 4 more are to be held out");
+  EXPECT_EQ(
+      status.message(),
+      a + ": has 10 sequences of 4 tokens, of which 7 are trained on; at most the other 3 can be held out, not 4");
   EXPECT_EQ(ReadHeldOut(config_, mixture, 4).status(), status);
 }
 
@@ -137,6 +138,18 @@ TEST_F(HeldOutTest, NamesTheFileThatHasTooFew) {
   const absl::Status status = HeldOutLocations(config_, mixture, 20).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange);
   EXPECT_THAT(status.message(), HasSubstr(b + ": has 10 sequences"));
+}
+
+// Of all sequences only the last position is kept, which predicts nothing.
+TEST_F(HeldOutTest, RefusesTokensOfWhichNoneCounts) {
+  const TokenMixture mixture = Open({{WriteFile("a", 10), 7}});
+  config_.exclude_first = kLength - 1;
+  const absl::Status status = CheckHeldOut(config_, mixture, 3);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("no position of the 3 held-out sequences of 4 tokens"));
+  EXPECT_EQ(ReadHeldOut(config_, mixture, 3).status(), status);
+  config_.exclude_first = kLength - 2;
+  EXPECT_TRUE(CheckHeldOut(config_, mixture, 3).ok());
 }
 
 TEST_F(HeldOutTest, RefusesToHoldOutNothing) {

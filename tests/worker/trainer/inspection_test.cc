@@ -159,6 +159,22 @@ TEST_F(InspectionTest, NamesTheFieldOfWhatIsWrong) {
   ExpectViolation("data.tokens[0].path", {"large.bin", "33", "32"});
 }
 
+TEST_F(InspectionTest, FindsTooFewHeldOutSequences) {
+  spec().mutable_data()->set_max_tokens((TrainerFixture::kSequences - 5) * TrainerFixture::kSequenceLength);
+  spec().mutable_evaluation()->set_sequences(5);
+  EXPECT_THAT(Run().violations(), IsEmpty());
+  spec().mutable_evaluation()->set_sequences(6);
+  ExpectViolation("evaluation.sequences", {"is 6: " + fixture_.Path("tokens.bin"), "has 50 sequences of 16 tokens",
+                                           "45 are trained on; at most the other 5 can be held out, not 6"});
+}
+
+TEST_F(InspectionTest, FindsHeldOutSequencesThatPredictNothing) {
+  spec().mutable_data()->set_max_tokens(160);
+  spec().mutable_evaluation()->set_sequences(5);
+  spec().mutable_activations()->set_exclude_first(TrainerFixture::kSequenceLength - 1);
+  ExpectViolation("evaluation.sequences", {"is 5: no position of the 5 held-out sequences of 16 tokens"});
+}
+
 TEST_F(InspectionTest, FindsEverythingThatIsWrong) {
   spec().mutable_model()->set_path(fixture_.Path("nowhere"));
   spec().mutable_data()->mutable_tokens(0)->set_path(fixture_.Path("missing.bin"));
