@@ -50,6 +50,11 @@ class Collectives {
   // Returns once every rank has called it.
   absl::Status Barrier();
 
+  // A barrier that waits as long as it takes: after work between two operations that may last longer on one rank than
+  // the group's timeout, such as an evaluation. A rank that has not come is an error when it shows no sign of life for
+  // the timeout.
+  virtual absl::Status AwaitAll() = 0;
+
   // Returns once `is_done`, which is asked again and again, gives true: a GPU has come past the last operation and what
   // was queued behind it. Errors: as the last operation's.
   virtual absl::Status WaitUntil(const std::function<bool()>& is_done);

@@ -32,6 +32,7 @@ class GlooCollectives final : public Collectives {
   int world_size() const override { return world_size_; }
   at::Device device() const override { return at::kCPU; }
   void SetPhase(std::string phase) override { watchdog_.SetPhase(std::move(phase)); }
+  absl::Status AwaitAll() override { return watchdog_.AwaitAll(); }
 
  private:
   absl::Status Transfer(absl::string_view operation, const TensorsByRank& send, const TensorsByRank& receive) override {

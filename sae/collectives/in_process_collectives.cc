@@ -49,12 +49,15 @@ class InProcessCollectives final : public Collectives {
     meeting_->ranks[rank_].phase = std::move(phase);
   }
 
+  absl::Status AwaitAll() override;
+
  private:
   absl::Status Transfer(absl::string_view operation, const TensorsByRank& send, const TensorsByRank& receive) override;
 
   // Waits until all have entered this rank's collective. All of them succeed or none does: a rank that gives up has
   // ended, before the last one enters.
-  absl::Status AwaitAllEntered(absl::string_view operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(meeting_->mutex);
+  absl::Status AwaitAllEntered(absl::string_view operation, absl::Duration timeout)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(meeting_->mutex);
   void AwaitAllFetched() ABSL_EXCLUSIVE_LOCKS_REQUIRED(meeting_->mutex);
 
   // "waiting for rank 1 (has ended), rank 2 (at step 3, block 1)"; empty when all have entered and none has ended.
@@ -85,7 +88,7 @@ absl::Status InProcessCollectives::Transfer(absl::string_view operation, const T
     absl::MutexLock lock(&meeting_->mutex);
     meeting_->ranks[rank_].send = &send;
     ++meeting_->ranks[rank_].entered;
-    failure_ = AwaitAllEntered(operation);
+    failure_ = AwaitAllEntered(operation, meeting_->timeout);
     meeting_->ranks[rank_].ended = !failure_.ok();
     if (!failure_.ok()) return failure_;
     for (const Meeting::Rank& peer : meeting_->ranks) sent.push_back(peer.send);
@@ -98,18 +101,28 @@ absl::Status InProcessCollectives::Transfer(absl::string_view operation, const T
   return failure_;
 }
 
-absl::Status InProcessCollectives::AwaitAllEntered(absl::string_view operation) {
+// A thread that lives may always still come.
+absl::Status InProcessCollectives::AwaitAll() {
+  if (!failure_.ok()) return failure_;
+  absl::MutexLock lock(&meeting_->mutex);
+  ++meeting_->ranks[rank_].entered;
+  failure_ = AwaitAllEntered("waiting for all ranks", absl::InfiniteDuration());
+  meeting_->ranks[rank_].ended = !failure_.ok();
+  return failure_;
+}
+
+absl::Status InProcessCollectives::AwaitAllEntered(absl::string_view operation, absl::Duration timeout) {
   const auto settled = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(meeting_->mutex) {
     const std::vector<Meeting::Rank>& ranks = meeting_->ranks;
     const int64_t here = ranks[rank_].entered;
     return std::any_of(ranks.begin(), ranks.end(), [](const Meeting::Rank& peer) { return peer.ended; }) ||
            std::all_of(ranks.begin(), ranks.end(), [&](const Meeting::Rank& peer) { return peer.entered >= here; });
   };
-  const bool in_time = meeting_->mutex.AwaitWithTimeout(absl::Condition(&settled), meeting_->timeout);
+  const bool in_time = meeting_->mutex.AwaitWithTimeout(absl::Condition(&settled), timeout);
   const std::string waiting_for = WaitingFor();
   if (waiting_for.empty()) return absl::OkStatus();
   const std::string where = OperationIn(meeting_->ranks[rank_].phase, operation);
-  if (!in_time) return StallError(rank(), where, meeting_->timeout, waiting_for);
+  if (!in_time) return StallError(rank(), where, timeout, waiting_for);
   return absl::UnavailableError(absl::StrCat("rank ", rank_, ": ", where, ": ", waiting_for));
 }
 

@@ -32,6 +32,7 @@ class NcclCollectives final : public Collectives {
   int world_size() const override { return group_->getSize(); }
   at::Device device() const override { return device_; }
   void SetPhase(std::string phase) override { watchdog_.SetPhase(std::move(phase)); }
+  absl::Status AwaitAll() override { return watchdog_.AwaitAll(); }
 
   absl::Status WaitUntil(const std::function<bool()>& is_done) override {
     const absl::Duration deadline = Clock::Real()->Monotonic() + timeout_;

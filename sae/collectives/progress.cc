@@ -40,6 +40,18 @@ std::string WaitingFor(int rank, const std::vector<RankProgress>& before, const 
   return absl::StrCat("waiting for ", absl::StrJoin(missing, ", "));
 }
 
+void Arrivals::Look(const std::vector<RankProgress>& ranks, absl::Duration now) {
+  newest_.resize(ranks.size());
+  all_have_come_ = true;
+  one_is_lost_ = false;
+  for (size_t peer = 0; peer < ranks.size(); ++peer) {
+    if (newest_[peer].beats != ranks[peer].beats) newest_[peer] = {ranks[peer].beats, now};
+    if (ranks[peer].collectives >= ranks[rank_].collectives) continue;
+    all_have_come_ = false;
+    one_is_lost_ |= now - newest_[peer].since >= patience_;
+  }
+}
+
 std::string OperationIn(absl::string_view phase, absl::string_view operation) {
   return absl::StrCat(phase, phase.empty() ? "" : ": ", operation);
 }

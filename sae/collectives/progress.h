@@ -29,6 +29,32 @@ absl::StatusOr<RankProgress> DecodeProgress(absl::string_view text);
 // nothing changed, or that has not come to the collective. Where there is none, says that.
 std::string WaitingFor(int rank, const std::vector<RankProgress>& before, const std::vector<RankProgress>& after);
 
+// Follows who has come to rank `rank`'s newest collective, by looks at all ranks one after another. Not thread-safe.
+class Arrivals {
+ public:
+  // A rank counts as lost that has not come and at whose beats nothing changed for `patience`.
+  Arrivals(int rank, absl::Duration patience) : rank_(static_cast<size_t>(rank)), patience_(patience) {}
+
+  // `now`: monotonic, the same clock for every look.
+  void Look(const std::vector<RankProgress>& ranks, absl::Duration now);
+
+  // By the newest look.
+  bool all_have_come() const { return all_have_come_; }
+  bool one_is_lost() const { return one_is_lost_; }
+
+ private:
+  struct Beat {
+    int64_t beats = -1;
+    absl::Duration since;  // The first look at which it was so.
+  };
+
+  size_t rank_;
+  absl::Duration patience_;
+  std::vector<Beat> newest_;  // By rank.
+  bool all_have_come_ = false;
+  bool one_is_lost_ = false;
+};
+
 // "step 9, block 2: all-to-all"
 std::string OperationIn(absl::string_view phase, absl::string_view operation);
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "common/clock.h"
 #include "common/status.h"
 #include "sae/collectives/c10d_status.h"
 
@@ -33,11 +34,15 @@ struct ProgressBoard::State {
   absl::Mutex mutex;
   RankProgress mine ABSL_GUARDED_BY(mutex);
   bool stop_wanted ABSL_GUARDED_BY(mutex) = false;
+  bool beat_wanted ABSL_GUARDED_BY(mutex) = false;  // At once.
   bool look_wanted ABSL_GUARDED_BY(mutex) = false;
   bool looked ABSL_GUARDED_BY(mutex) = false;
   bool ended ABSL_GUARDED_BY(mutex) = false;
   std::vector<RankProgress> before ABSL_GUARDED_BY(mutex);
   std::vector<RankProgress> after ABSL_GUARDED_BY(mutex);
+  bool follows_all ABSL_GUARDED_BY(mutex) = false;  // Every beat looks at all ranks.
+  int64_t looks_at_all ABSL_GUARDED_BY(mutex) = 0;
+  std::vector<RankProgress> newest ABSL_GUARDED_BY(mutex);
 
   absl::Status Publish();
   absl::StatusOr<std::vector<RankProgress>> ReadAll() const;
@@ -45,6 +50,7 @@ struct ProgressBoard::State {
   bool AwaitBeat();
   // The two looks, and the beats between them. False when it is to stop.
   absl::StatusOr<bool> Look();
+  absl::Status LookAtAll();
 };
 
 absl::Status ProgressBoard::State::Publish() {
@@ -72,7 +78,10 @@ absl::StatusOr<std::vector<RankProgress>> ProgressBoard::State::ReadAll() const 
 
 bool ProgressBoard::State::AwaitBeat() {
   absl::MutexLock lock(&mutex);
-  return !mutex.AwaitWithTimeout(absl::Condition(&stop_wanted), kBeat);
+  const auto woken = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) { return stop_wanted || beat_wanted; };
+  mutex.AwaitWithTimeout(absl::Condition(&woken), kBeat);
+  beat_wanted = false;
+  return !stop_wanted;
 }
 
 absl::StatusOr<bool> ProgressBoard::State::Look() {
@@ -88,6 +97,15 @@ absl::StatusOr<bool> ProgressBoard::State::Look() {
   looked = true;
   look_wanted = false;
   return true;
+}
+
+absl::Status ProgressBoard::State::LookAtAll() {
+  ASSIGN_OR_RETURN(std::vector<RankProgress> ranks, ReadAll());
+  absl::MutexLock lock(&mutex);
+  newest = std::move(ranks);
+  newest[static_cast<size_t>(rank)] = mine;  // The store's may be of the beat before.
+  ++looks_at_all;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<ProgressBoard>> ProgressBoard::Open(c10::intrusive_ptr<c10d::Store> store, int rank,
@@ -112,10 +130,13 @@ ProgressBoard::~ProgressBoard() { Stop(); }
 void ProgressBoard::Beat(const std::shared_ptr<State>& state) {
   while (state->AwaitBeat() && state->Publish().ok()) {
     bool look = false;
+    bool follow = false;
     {
       absl::MutexLock lock(&state->mutex);
       look = state->look_wanted;
+      follow = state->follows_all;
     }
+    if (follow && !state->LookAtAll().ok()) break;
     if (!look) continue;
     const absl::StatusOr<bool> goes_on = state->Look();
     if (!goes_on.ok() || !*goes_on) break;
@@ -137,6 +158,30 @@ std::string ProgressBoard::phase() const {
 void ProgressBoard::EnterCollective() {
   absl::MutexLock lock(&state_->mutex);
   ++state_->mine.collectives;
+}
+
+absl::Status ProgressBoard::AwaitAll(absl::Duration patience) {
+  Arrivals arrivals(state_->rank, patience);
+  absl::MutexLock lock(&state_->mutex);
+  state_->follows_all = true;
+  state_->beat_wanted = true;
+  absl::Status status;
+  while (status.ok() && !arrivals.all_have_come()) {
+    const int64_t seen = state_->looks_at_all;
+    const auto looked = [this, seen]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(state_->mutex) {
+      return state_->looks_at_all > seen || state_->ended;
+    };
+    if (!state_->mutex.AwaitWithTimeout(absl::Condition(&looked), patience)) {
+      status = absl::DeadlineExceededError("the rendezvous store does not answer");
+    } else if (state_->looks_at_all == seen) {
+      status = absl::UnavailableError("the rendezvous store is gone");
+    } else {
+      arrivals.Look(state_->newest, Clock::Real()->Monotonic());
+      if (arrivals.one_is_lost()) status = absl::DeadlineExceededError("a rank shows no sign of life");
+    }
+  }
+  state_->follows_all = false;
+  return status;
 }
 
 std::string ProgressBoard::WaitingFor(const std::string& store_host) {

@@ -6,7 +6,9 @@
 #include <string>
 #include <thread>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "c10/util/intrusive_ptr.h"
 #include "sae/collectives/progress.h"
 #include "torch/csrc/distributed/c10d/Store.hpp"
@@ -27,6 +29,10 @@ class ProgressBoard {
   std::string phase() const;
   // This rank has come to its next collective.
   void EnterCollective();
+
+  // Returns once all ranks have come to this one's newest collective. DEADLINE_EXCEEDED when one that has not shows no
+  // sign of life for `patience`, or the store does not answer for so long; UNAVAILABLE when the store is gone.
+  absl::Status AwaitAll(absl::Duration patience);
 
   // Takes a second, three more on rank 0, and never more than a few. As progress.h's WaitingFor; names rank 0, which
   // serves the store, where it does not answer. `store_host`: rank 0's, as the others know it.

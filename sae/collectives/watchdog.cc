@@ -22,6 +22,14 @@ absl::StatusOr<Watchdog> Watchdog::Start(c10::intrusive_ptr<c10d::Store> store, 
 Watchdog::Watchdog(const GroupOptions& options, std::string store_host, std::unique_ptr<ProgressBoard> board)
     : rank_(options.rank), timeout_(options.timeout), store_host_(std::move(store_host)), board_(std::move(board)) {}
 
+absl::Status Watchdog::AwaitAll() {
+  if (!failure_.ok()) return failure_;
+  board_->EnterCollective();
+  operation_ = OperationIn(board_->phase(), "waiting for all ranks");
+  const absl::Status status = board_->AwaitAll(timeout_);
+  return status.ok() ? status : Fail(Annotate(status, absl::StrCat("rank ", rank_, ": ", operation_)));
+}
+
 absl::Status Watchdog::Fail(const absl::Status& failure) {
   if (!failure_.ok()) return failure_;
   if (stopped_) return failure_ = failure;

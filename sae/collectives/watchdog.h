@@ -36,6 +36,9 @@ class Watchdog {
     return status.ok() ? status : Fail(status);
   }
 
+  // Collectives::AwaitAll.
+  absl::Status AwaitAll();
+
   // For an operation that goes on after Run: the error of the one that was run last. What `failure` says is kept and
   // who is missing added; for DEADLINE_EXCEEDED it is the lack of progress alone that counts.
   absl::Status Fail(const absl::Status& failure);

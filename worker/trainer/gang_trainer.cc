@@ -97,11 +97,17 @@ absl::Status GangTrainer::Train() {
     RETURN_IF_ERROR(Step(batch));
     if (stream_->harvested()) EndHarvest();
     ReportProgress();
-    if (evaluator_ != nullptr && evaluator_->IsDue(rows_before, trained_rows())) RETURN_IF_ERROR(EvaluateRuns());
+    if (evaluator_ != nullptr && evaluator_->IsDue(rows_before, trained_rows())) RETURN_IF_ERROR(EvaluateTogether());
   }
   reporter_->Report(runs_, *stream_, steps_, step_time_);
   if (evaluator_ != nullptr) RETURN_IF_ERROR(EvaluateRuns());
   return ExportRuns();
+}
+
+absl::Status GangTrainer::EvaluateTogether() {
+  group_->SetPhase(absl::StrCat("step ", steps_, ", evaluation"));
+  RETURN_IF_ERROR(EvaluateRuns());
+  return stream_->harvested() ? absl::OkStatus() : group_->AwaitAll();
 }
 
 absl::Status GangTrainer::EvaluateRuns() {

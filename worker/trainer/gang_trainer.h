@@ -47,6 +47,9 @@ class GangTrainer {
   absl::Status Step(const Batch& batch);
   // Ends a run whose step was aborted.
   void Fail(HostedRun& run, const absl::Status& status);
+  // EvaluateRuns between two batches. One rank may take far longer than another, which then waits here and not in the
+  // next batch's exchange.
+  absl::Status EvaluateTogether();
   // Evaluates every run that has not ended and was not evaluated since its last step.
   absl::Status EvaluateRuns();
   // Rows that every run was trained on.

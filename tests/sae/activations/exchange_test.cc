@@ -61,6 +61,7 @@ class CountingCollectives final : public Collectives {
   int world_size() const override { return group_->world_size(); }
   at::Device device() const override { return group_->device(); }
   void SetPhase(std::string phase) override { group_->SetPhase(std::move(phase)); }
+  absl::Status AwaitAll() override { return group_->AwaitAll(); }
   int calls() const { return calls_; }
   int64_t sent() const { return sent_; }
   int64_t received() const { return received_; }

@@ -288,6 +288,41 @@ TEST_P(ConformanceTest, RankThatNeverCallsIsNamedWithWhatItDoes) {
   });
 }
 
+// One rank is busy for longer than the timeout: until another one has given up on it, or would have long since.
+TEST_P(ConformanceTest, AwaitAllOutlastsTheTimeout) {
+  absl::Notification somebody_gave_up;
+  RunRanks(GetParam().backend, world_size(), absl::Seconds(1), [&](int rank, JoinedGroup group) {
+    ASSERT_TRUE(group.ok()) << group.status();
+    if (rank == world_size() - 1) somebody_gave_up.WaitForNotificationWithTimeout(absl::Seconds(3));
+    const absl::Status awaited = (*group)->AwaitAll();
+    EXPECT_TRUE(awaited.ok()) << awaited;
+    if (!awaited.ok() && !somebody_gave_up.HasBeenNotified()) somebody_gave_up.Notify();
+    const absl::Status left = (*group)->Leave();
+    EXPECT_TRUE(left.ok()) << left;
+  });
+}
+
+TEST_P(ConformanceTest, NobodyReturnsFromAwaitAllBeforeAllHaveComeToIt) {
+  std::atomic<int> arrived{0};
+  OnEveryRank([&](Collectives& group) {
+    for (int round = 1; round <= 3; ++round) {
+      ++arrived;
+      ASSERT_TRUE(group.AwaitAll().ok());
+      EXPECT_GE(arrived, round * world_size());
+      ASSERT_TRUE(group.Barrier().ok());
+    }
+  });
+}
+
+TEST(InProcessTest, NobodyWaitsForARankThatHasEnded) {
+  std::vector<std::unique_ptr<Collectives>> group = MakeInProcessGroup(2, absl::Seconds(30));
+  group[1].reset();
+  const absl::Status status = group[0]->AwaitAll();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(status.message(), "rank 0: waiting for all ranks: waiting for rank 1 (has ended)");
+  EXPECT_EQ(group[0]->Barrier(), status);
+}
+
 TEST(InProcessTest, NamesTheRankThatHasEndedAndNotOneThatMayStillCome) {
   std::vector<std::unique_ptr<Collectives>> group = MakeInProcessGroup(3, absl::Seconds(30));
   group[1].reset();

@@ -56,6 +56,40 @@ TEST(WaitingForTest, WhereAllHaveComeItIsTheNetwork) {
   EXPECT_THAT(WaitingFor(0, before, after), ::testing::HasSubstr("the network between them"));
 }
 
+std::vector<RankProgress> Ranks(int64_t own, int64_t peers, int64_t peers_beats) {
+  return {{own, 1, "a", ""}, {peers, peers_beats, "b", ""}};
+}
+
+TEST(ArrivalsTest, WhoLivesIsWaitedForHoweverLong) {
+  Arrivals arrivals(0, absl::Seconds(2));
+  for (int second = 0; second < 100; ++second) {
+    arrivals.Look(Ranks(5, 4, second), absl::Seconds(second));
+    EXPECT_FALSE(arrivals.all_have_come());
+    EXPECT_FALSE(arrivals.one_is_lost());
+  }
+  arrivals.Look(Ranks(5, 5, 100), absl::Seconds(100));
+  EXPECT_TRUE(arrivals.all_have_come());
+}
+
+TEST(ArrivalsTest, WhoIsSilentForSoLongIsLost) {
+  Arrivals arrivals(0, absl::Seconds(2));
+  arrivals.Look(Ranks(5, 4, 7), absl::Seconds(10));
+  arrivals.Look(Ranks(5, 4, 7), absl::Milliseconds(11'999));
+  EXPECT_FALSE(arrivals.one_is_lost());
+  arrivals.Look(Ranks(5, 4, 7), absl::Seconds(12));
+  EXPECT_TRUE(arrivals.one_is_lost());
+  arrivals.Look(Ranks(5, 4, 8), absl::Seconds(13));
+  EXPECT_FALSE(arrivals.one_is_lost());
+}
+
+TEST(ArrivalsTest, WhoHasComeMayBeSilentOrFurther) {
+  Arrivals arrivals(1, absl::Seconds(2));
+  arrivals.Look(Ranks(6, 5, 7), absl::Seconds(0));
+  arrivals.Look(Ranks(6, 5, 7), absl::Seconds(10));
+  EXPECT_TRUE(arrivals.all_have_come());
+  EXPECT_FALSE(arrivals.one_is_lost());
+}
+
 TEST(StallErrorTest, NamesRankOperationAndTime) {
   const absl::Status status =
       StallError(1, OperationIn("step 9, block 2", "all-to-all"), absl::Minutes(2), "waiting for rank 0 (a)");

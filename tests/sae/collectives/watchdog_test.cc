@@ -100,6 +100,53 @@ TEST_F(WatchdogTest, RankThatIsKilledIsNamedWellBeforeTheTimeout) {
                                                    HasSubstr("waiting for rank 1 (127.0.0.1, no sign of life)")));
 }
 
+// Takes part in two all-to-alls and then waits for all.
+absl::Status TakePartAndAwaitAll(Collectives& group) {
+  const TensorsByRank send(group.world_size(), {at::zeros({1000, 8})});
+  TensorsByRank receive;
+  for (int peer = 0; peer < group.world_size(); ++peer) receive.push_back({at::zeros({1000, 8})});
+  for (int step = 0; step < 2; ++step) {
+    if (const absl::Status status = group.AllToAll(send, receive); !status.ok()) return status;
+  }
+  group.SetPhase("evaluation");
+  return group.AwaitAll();
+}
+
+TEST_F(WatchdogTest, NobodyWaitsForEverForARankThatDies) {
+  std::optional<Subprocess> child;
+  GroupOptions options = OptionsOf(0, kShort);
+  options.on_listening = [&](int port) { child = SpawnRank(1, absl::StrCat(port), "die"); };
+  const JoinedGroup group = JoinGroup(options);
+  ASSERT_TRUE(group.ok()) << group.status();
+  const absl::Status status = TakePartAndAwaitAll(**group);
+  EXPECT_EQ(status, absl::DeadlineExceededError("rank 0: evaluation: waiting for all ranks: no progress for 2 s; "
+                                                "waiting for rank 1 (127.0.0.1, no sign of life)"));
+  EXPECT_EQ((*group)->AwaitAll(), status);
+}
+
+TEST_F(WatchdogTest, NobodyWaitsForEverForAStoreThatStops) {
+  const Subprocess child = SpawnRank(0, "0", "stop");
+  GroupOptions options = OptionsOf(1, kShort);
+  options.rendezvous_address = absl::StrCat("127.0.0.1:", ReadLine());
+  const JoinedGroup group = JoinGroup(options);
+  ASSERT_TRUE(group.ok()) << group.status();
+  EXPECT_EQ(TakePartAndAwaitAll(**group),
+            absl::DeadlineExceededError("rank 1: evaluation: waiting for all ranks: no progress for 2 s; "
+                                        "waiting for rank 0 (127.0.0.1, its rendezvous store does not answer)"));
+}
+
+TEST_F(WatchdogTest, NobodyWaitsForEverForAStoreThatDies) {
+  const Subprocess child = SpawnRank(0, "0", "die");
+  GroupOptions options = OptionsOf(1, absl::Seconds(60));
+  options.rendezvous_address = absl::StrCat("127.0.0.1:", ReadLine());
+  const JoinedGroup group = JoinGroup(options);
+  ASSERT_TRUE(group.ok()) << group.status();
+  const absl::Status status = TakePartAndAwaitAll(**group);
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("rank 1: evaluation: waiting for all ranks: "), HasSubstr("waiting for rank 0 (")));
+}
+
 // Of three, ranks 0 and 2 are here and wait for rank 1: they name it and not each other.
 TEST_F(WatchdogTest, OnlyWhoHasStoppedIsNamed) {
   world_size_ = 3;

@@ -86,6 +86,27 @@ TEST(TrainerProcessTest, RunsAreEvaluatedOnTokensThatTheyAreNotTrainedOn) {
   }
 }
 
+TEST(TrainerProcessTest, EvaluationsGiveTheSameBytesWhateverTheRanks) {
+  TrainerFixture fixture;
+  v1::TrainerSpec spec = fixture.Spec();
+  SetSequences(spec, 40);
+  spec.mutable_gang()->mutable_stream()->set_epochs(1);
+  spec.mutable_gang()->mutable_evaluation()->set_sequences(5);
+  spec.mutable_gang()->mutable_evaluation()->set_every_tokens(64);
+  for (const uint64_t seed : {0, 1}) AddRun(spec, absl::StrCat("run-", seed), "layers.1", seed);
+  TrainInto(fixture, spec, 1);
+  v1::TrainerSpec together = spec;
+  together.set_artifact_root(fixture.Path("together"));
+  ASSERT_EQ(mkdir(together.artifact_root().c_str(), 0755), 0);
+  TrainInto(fixture, together, 3);
+  for (const char* run_id : {"run-0", "run-1"}) {
+    const auto files = fixture.ExportOf(together, run_id);
+    EXPECT_EQ(files, fixture.ExportOf(spec, run_id)) << run_id;
+    const std::string& csv = files.at("evaluation.csv");
+    EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 40 * 15 / 64);
+  }
+}
+
 TEST(TrainerProcessTest, OneToFourRanksGiveTheSameBytes) {
   TrainerFixture fixture;
   v1::TrainerSpec alone = fixture.Spec();
