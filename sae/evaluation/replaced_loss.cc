@@ -4,27 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
 #include "common/status.h"
 #include "sae/evaluation/counted_positions.h"
 
 namespace seedbed {
 namespace {
-
-absl::Span<const int64_t> ValuesOf(const at::Tensor& indices) {
-  return {indices.const_data_ptr<int64_t>(), static_cast<size_t>(indices.numel())};
-}
-
-// Those of the ascending `kept_rows` that lie in [first, first + count).
-at::Tensor KeptWithin(const at::Tensor& kept_rows, int64_t first, int64_t count) {
-  const absl::Span<const int64_t> rows = ValuesOf(kept_rows);
-  const auto begin = std::lower_bound(rows.begin(), rows.end(), first);
-  const auto end = std::lower_bound(begin, rows.end(), first + count);
-  return kept_rows.narrow(0, begin - rows.begin(), end - begin);
-}
 
 absl::Status CheckSite(const SpliceSite& site, const std::vector<Hookpoint>& loaded) {
   for (const Hookpoint& hookpoint : {site.input, site.output}) {
@@ -55,43 +43,45 @@ absl::StatusOr<ReplacedLoss> ReplacedLoss::Create(LanguageModel* model, const Sp
   return absl::InvalidArgumentError("no held-out position is kept that has a token after it, at least one is needed");
 }
 
-absl::StatusOr<double> ReplacedLoss::Mean(absl::string_view what, Inputs inputs, ReplaceKept replace) const {
-  double sum = 0;
-  for (size_t i = 0; i < tokens_->size(); ++i) {
-    ASSIGN_OR_RETURN(const double losses, SumOver(i, inputs, replace));
-    sum += losses;
-  }
-  if (!std::isfinite(sum)) return absl::AbortedError(absl::StrCat("the ", what, " is not finite"));
-  return sum / static_cast<double>(count_);
-}
-
-absl::StatusOr<double> ReplacedLoss::SumOver(size_t micro_batch, Inputs inputs, ReplaceKept replace) const {
-  const MicroBatch& batch = (*tokens_)[micro_batch];
-  const bool reads_elsewhere = inputs == Inputs::kWanted && site_.is_transcoder();
-  const at::Tensor elsewhere = reads_elsewhere ? InputsOf(micro_batch) : at::Tensor();
-  absl::Status status;
-  const auto replace_rows = [&](int64_t first_row, const at::Tensor& all) {
-    const at::Tensor kept = KeptWithin(batch.kept_rows, first_row, all.size(0)).to(all.device());
-    if (!status.ok() || kept.numel() == 0) return;
-    KeptRows rows;
-    rows.output = all.index_select(0, kept - first_row);
-    if (inputs == Inputs::kWanted) {
-      rows.input = reads_elsewhere ? elsewhere.index_select(0, kept).to(at::kFloat) : rows.output;
+std::vector<absl::StatusOr<double>> ReplacedLoss::Means(const std::vector<Replacement>& replacements) const {
+  std::vector<absl::StatusOr<double>> means(replacements.size(), 0.0);
+  for (size_t i = 0; i < tokens_->size(); ++i) AddSums(i, replacements, means);
+  for (size_t i = 0; i < means.size(); ++i) {
+    if (!means[i].ok()) continue;
+    if (std::isfinite(*means[i])) {
+      *means[i] /= static_cast<double>(count_);
+    } else {
+      means[i] = absl::AbortedError(absl::StrCat("the ", replacements[i].loss, " is not finite"));
     }
-    const absl::StatusOr<at::Tensor> replaced = replace(rows);
-    status = replaced.status();
-    if (replaced.ok()) all.index_copy_(0, kept - first_row, *replaced);
-  };
-  const at::Tensor losses = model_->CrossEntropyWith(batch.tokens, site_.output, replace_rows);
-  RETURN_IF_ERROR(status);
-  const at::Tensor positions = positions_[micro_batch].to(losses.device());
-  return losses.reshape(-1).index_select(0, positions).sum(at::kDouble).item<double>();
+  }
+  return means;
 }
 
-at::Tensor ReplacedLoss::InputsOf(size_t micro_batch) const {
-  const std::vector<Hookpoint>& loaded = model_->hookpoints();
-  const auto index = std::find(loaded.begin(), loaded.end(), site_.input) - loaded.begin();
-  return model_->Forward((*tokens_)[micro_batch].tokens)[static_cast<size_t>(index)];
+void ReplacedLoss::AddSums(size_t micro_batch, const std::vector<Replacement>& replacements,
+                           std::vector<absl::StatusOr<double>>& sums) const {
+  const MicroBatch& batch = (*tokens_)[micro_batch];
+  if (batch.kept_rows.numel() == 0) return;
+  const std::vector<Hookpoint> ends =
+      site_.is_transcoder() ? std::vector<Hookpoint>{site_.input, site_.output} : std::vector<Hookpoint>{site_.output};
+  const std::unique_ptr<PausedForward> paused = model_->PauseAt(batch.tokens, ends);
+  const at::Tensor& inputs = paused->activations().front();
+  const at::Tensor& outputs = paused->activations().back();
+  const at::Tensor kept = batch.kept_rows.to(outputs.device());
+  const at::Tensor positions = positions_[micro_batch].to(outputs.device());
+  KeptRows rows;
+  rows.output = outputs.index_select(0, kept).to(at::kFloat);
+  rows.input = site_.is_transcoder() ? inputs.index_select(0, kept).to(at::kFloat) : rows.output;
+  for (size_t i = 0; i < replacements.size(); ++i) {
+    if (!sums[i].ok()) continue;
+    const absl::StatusOr<at::Tensor> replaced = replacements[i].replace(rows);
+    if (!replaced.ok()) {
+      sums[i] = replaced.status();
+      continue;
+    }
+    const at::Tensor all = outputs.index_copy(0, kept, replaced->to(outputs.scalar_type()));
+    const at::Tensor losses = paused->CrossEntropyWith(all);
+    *sums[i] += losses.reshape(-1).index_select(0, positions).sum(at::kDouble).item<double>();
+  }
 }
 
 }  // namespace seedbed

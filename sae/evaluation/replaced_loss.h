@@ -4,12 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
-#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "sae/activations/sequences/sequence_source.h"
 #include "sae/lm/hookpoint.h"
 #include "sae/lm/language_model.h"
@@ -24,14 +24,18 @@ struct SpliceSite {
   bool is_transcoder() const { return !(input == output); }
 };
 
-// Some of the kept rows, float32 [count, d_model], contiguous, on the model's device; count >= 1.
+// The kept rows of a micro-batch, float32 [count, d_model], contiguous, on the model's device; count >= 1.
 struct KeptRows {
   at::Tensor output;  // At the site's output: what is replaced.
-  at::Tensor input;   // Of the same positions at the site's input; undefined where inputs are not asked for.
+  at::Tensor input;   // Of the same positions at the site's input.
 };
 
-// Gives what takes the place of `rows.output`, float32 [count, d_model].
-using ReplaceKept = absl::FunctionRef<absl::StatusOr<at::Tensor>(const KeptRows& rows)>;
+// What takes the place of the kept rows in one model among several that are compared.
+struct Replacement {
+  std::string loss;  // In errors: "zero-ablated cross-entropy".
+  // Gives what takes the place of `rows.output`, float32 [count, d_model].
+  std::function<absl::StatusOr<at::Tensor>(const KeptRows& rows)> replace;
+};
 
 // Which positions count is up to counted_positions.h. Excluded rows stay as they are. Not thread-safe.
 class ReplacedLoss {
@@ -44,21 +48,17 @@ class ReplacedLoss {
   const SpliceSite& site() const { return site_; }
   int64_t positions() const { return count_; }
 
-  enum class Inputs {
-    kNone,
-    kWanted,  // Runs the model once more up to a transcoder's input.
-  };
-
-  // The mean over the positions that count, in nats. Hands every kept row to `replace` once, in order. Errors: those of
-  // `replace`; ABORTED, "the WHAT is not finite", for the loss.
-  absl::StatusOr<double> Mean(absl::string_view what, Inputs inputs, ReplaceKept replace) const;
+  // By replacement: the mean over the positions that count, in nats. Runs the model once up to the site's output for
+  // all of them, and from there once for each; hands every kept row to each once, in order. One that fails keeps no
+  // other from its mean. Errors: those of `replace`; ABORTED, "the LOSS is not finite".
+  std::vector<absl::StatusOr<double>> Means(const std::vector<Replacement>& replacements) const;
 
  private:
   ReplacedLoss(LanguageModel* model, const SpliceSite& site, const std::vector<MicroBatch>* tokens);
 
-  absl::StatusOr<double> SumOver(size_t micro_batch, Inputs inputs, ReplaceKept replace) const;
-  // Activations at the site's input, of all rows, in the model's type.
-  at::Tensor InputsOf(size_t micro_batch) const;
+  // Adds those of one micro-batch to the sums that are no errors.
+  void AddSums(size_t micro_batch, const std::vector<Replacement>& replacements,
+               std::vector<absl::StatusOr<double>>& sums) const;
 
   LanguageModel* model_;
   SpliceSite site_;

@@ -5,14 +5,13 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 
 namespace seedbed {
 namespace {
-
-using Inputs = ReplacedLoss::Inputs;
 
 absl::Status CheckWidths(const Autoencoder& autoencoder, int64_t d_model) {
   if (autoencoder.d_in() == d_model && autoencoder.d_out() == d_model) return absl::OkStatus();
@@ -55,50 +54,83 @@ absl::StatusOr<at::Tensor> ReconstructPiecewise(Autoencoder& autoencoder, const 
   return replaced;
 }
 
+// Nothing is replaced. Adds the rows to `mean`.
+Replacement Clean(MeanRow* mean) {
+  return {"clean cross-entropy", [mean](const KeptRows& rows) -> absl::StatusOr<at::Tensor> {
+            RETURN_IF_ERROR(CheckFinite(rows.output, "activations"));
+            mean->Add(rows.output);
+            return rows.output;
+          }};
+}
+
+Replacement ZeroAblated() {
+  return {"zero-ablated cross-entropy", [](const KeptRows& rows) { return at::zeros_like(rows.output); }};
+}
+
 }  // namespace
 
-absl::StatusOr<SplicedLoss> SplicedLoss::Measure(LanguageModel* model, const SpliceSite& site,
-                                                 const std::vector<MicroBatch>* tokens) {
+absl::StatusOr<SplicedLoss> SplicedLoss::Create(LanguageModel* model, const SpliceSite& site,
+                                                const std::vector<MicroBatch>* tokens) {
   ASSIGN_OR_RETURN(ReplacedLoss replaced, ReplacedLoss::Create(model, site, tokens));
-  SplicedLoss spliced(std::move(replaced), model->d_model());
-  const absl::Status measured = spliced.MeasureBaselines();
-  if (!measured.ok()) return Annotate(measured, site.output.ToString());
-  return spliced;
+  return SplicedLoss(std::move(replaced), model->d_model());
 }
 
-absl::Status SplicedLoss::MeasureBaselines() {
-  baselines_.tokens = replaced_.positions();
+absl::StatusOr<std::vector<absl::StatusOr<SplicedEvaluation>>> SplicedLoss::Evaluate(
+    absl::Span<Autoencoder* const> autoencoders, const RowScales& scales) {
+  const std::string hookpoint = replaced_.site().output.ToString();
+  absl::StatusOr<std::vector<absl::StatusOr<SplicedEvaluation>>> evaluations = EvaluateUnnamed(autoencoders, scales);
+  if (!evaluations.ok()) return Annotate(evaluations.status(), hookpoint);
+  for (absl::StatusOr<SplicedEvaluation>& evaluation : *evaluations) {
+    if (!evaluation.ok()) evaluation = Annotate(evaluation.status(), hookpoint);
+  }
+  return evaluations;
+}
+
+absl::StatusOr<std::vector<absl::StatusOr<SplicedEvaluation>>> SplicedLoss::EvaluateUnnamed(
+    absl::Span<Autoencoder* const> autoencoders, const RowScales& scales) {
+  std::vector<ReconstructionMetrics> metrics;
+  for (const Autoencoder* autoencoder : autoencoders) metrics.emplace_back(d_model_, autoencoder->latents());
+  std::vector<Replacement> replacements;
+  for (size_t i = 0; i < autoencoders.size(); ++i) {
+    const auto reconstruct = [this, &scales, &autoencoder = *autoencoders[i],
+                              &of_this = metrics[i]](const KeptRows& rows) -> absl::StatusOr<at::Tensor> {
+      RETURN_IF_ERROR(CheckWidths(autoencoder, d_model_));
+      return ReconstructPiecewise(autoencoder, scales, rows, of_this);
+    };
+    replacements.push_back({"spliced cross-entropy", reconstruct});
+  }
   MeanRow mean;
-  const auto look_at = [&mean](const KeptRows& rows) -> absl::StatusOr<at::Tensor> {
-    RETURN_IF_ERROR(CheckFinite(rows.output, "activations"));
-    mean.Add(rows.output);
-    return rows.output;
-  };
-  const auto ablate = [](const KeptRows& rows) { return at::zeros_like(rows.output); };
-  const auto average = [&mean](const KeptRows& rows) { return mean.Get().expand_as(rows.output); };
-  ASSIGN_OR_RETURN(baselines_.clean, replaced_.Mean("clean cross-entropy", Inputs::kNone, look_at));
-  ASSIGN_OR_RETURN(baselines_.zero_ablated, replaced_.Mean("zero-ablated cross-entropy", Inputs::kNone, ablate));
-  ASSIGN_OR_RETURN(baselines_.mean_ablated, replaced_.Mean("mean-ablated cross-entropy", Inputs::kNone, average));
-  return absl::OkStatus();
+  if (!baselines_.has_value()) {
+    replacements.push_back(Clean(&mean));
+    replacements.push_back(ZeroAblated());
+  }
+  const std::vector<absl::StatusOr<double>> losses = replaced_.Means(replacements);
+  if (!baselines_.has_value()) {
+    BaselineLosses baselines;
+    baselines.tokens = replaced_.positions();
+    ASSIGN_OR_RETURN(baselines.clean, losses[autoencoders.size()]);
+    ASSIGN_OR_RETURN(baselines.zero_ablated, losses[autoencoders.size() + 1]);
+    ASSIGN_OR_RETURN(baselines.mean_ablated, MeanAblated(mean.Get()));
+    baselines_ = baselines;
+  }
+  std::vector<absl::StatusOr<SplicedEvaluation>> evaluations;
+  for (size_t i = 0; i < autoencoders.size(); ++i) evaluations.push_back(Evaluation(losses[i], metrics[i]));
+  return evaluations;
 }
 
-absl::StatusOr<SplicedEvaluation> SplicedLoss::Evaluate(Autoencoder& autoencoder, const RowScales& scales) const {
-  absl::StatusOr<SplicedEvaluation> evaluation = Splice(autoencoder, scales);
-  if (!evaluation.ok()) return Annotate(evaluation.status(), replaced_.site().output.ToString());
-  return evaluation;
+absl::StatusOr<double> SplicedLoss::MeanAblated(const at::Tensor& mean) const {
+  const auto average = [&mean](const KeptRows& rows) { return mean.expand_as(rows.output); };
+  return replaced_.Means({{"mean-ablated cross-entropy", average}}).front();
 }
 
-absl::StatusOr<SplicedEvaluation> SplicedLoss::Splice(Autoencoder& autoencoder, const RowScales& scales) const {
-  RETURN_IF_ERROR(CheckWidths(autoencoder, d_model_));
-  ReconstructionMetrics metrics(d_model_, autoencoder.latents());
-  const auto reconstruct = [&](const KeptRows& rows) {
-    return ReconstructPiecewise(autoencoder, scales, rows, metrics);
-  };
+absl::StatusOr<SplicedEvaluation> SplicedLoss::Evaluation(const absl::StatusOr<double>& loss,
+                                                          const ReconstructionMetrics& metrics) const {
   SplicedEvaluation evaluation;
-  ASSIGN_OR_RETURN(evaluation.loss, replaced_.Mean("spliced cross-entropy", Inputs::kWanted, reconstruct));
+  ASSIGN_OR_RETURN(evaluation.loss, loss);
   ASSIGN_OR_RETURN(evaluation.reconstruction, metrics.Result());
-  evaluation.recovered_from_zero = Recovered(baselines_.zero_ablated, evaluation.loss, baselines_.clean);
-  evaluation.recovered_from_mean = Recovered(baselines_.mean_ablated, evaluation.loss, baselines_.clean);
+  evaluation.baselines = *baselines_;
+  evaluation.recovered_from_zero = Recovered(baselines_->zero_ablated, evaluation.loss, baselines_->clean);
+  evaluation.recovered_from_mean = Recovered(baselines_->mean_ablated, evaluation.loss, baselines_->clean);
   return evaluation;
 }
 

@@ -7,8 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "sae/activations/sequences/sequence_source.h"
 #include "sae/evaluation/autoencoder.h"
 #include "sae/evaluation/reconstruction_metrics.h"
@@ -30,7 +31,8 @@ struct BaselineLosses {
 };
 
 struct SplicedEvaluation {
-  double loss = 0;  // With the reconstructions.
+  BaselineLosses baselines;  // The same of every autoencoder of a site.
+  double loss = 0;           // With the reconstructions.
   // (ablated - loss) / (ablated - clean), as in both libraries; they know zero ablation alone. Absent where the
   // ablation does not raise the loss, so that there is nothing to recover.
   std::optional<double> recovered_from_zero;
@@ -38,34 +40,38 @@ struct SplicedEvaluation {
   ReconstructionSummary reconstruction;  // Of the kept rows at the site's output.
 };
 
-// Evaluates the autoencoders of one site; the losses that do not depend on them are measured once. Not thread-safe.
+// Evaluates the autoencoders of one site together: the model runs up to it once for all of them. Not thread-safe.
 class SplicedLoss {
  public:
-  // Runs the model three times over the tokens. Lifetimes and errors: as ReplacedLoss::Create; ABORTED, naming
-  // hookpoint and tensor, where activations or a loss are not finite.
-  static absl::StatusOr<SplicedLoss> Measure(LanguageModel* model, const SpliceSite& site,
-                                             const std::vector<MicroBatch>* tokens);
+  // Lifetimes and errors: as ReplacedLoss::Create.
+  static absl::StatusOr<SplicedLoss> Create(LanguageModel* model, const SpliceSite& site,
+                                            const std::vector<MicroBatch>* tokens);
 
-  const BaselineLosses& baselines() const { return baselines_; }
-
-  // Runs the model once over the tokens, of a transcoder also up to its input. The autoencoder gets no more than
-  // kRowsTogether rows at once, so that memory does not grow with the tokens.
+  // By autoencoder. Runs the model up to the site once over the tokens, and from there once for each autoencoder. The
+  // first call does so for the baselines, too, of which the mean-ablated one needs another pass, and keeps them. An
+  // autoencoder gets no more than kRowsTogether rows at once, so that memory does not grow with the tokens.
   //
-  // Errors: INVALID_ARGUMENT for an autoencoder that is not as wide as the model; those of ReconstructScaled and of
-  // ReconstructionMetrics; ABORTED where the loss is not finite. All name the hookpoint.
-  absl::StatusOr<SplicedEvaluation> Evaluate(Autoencoder& autoencoder, const RowScales& scales) const;
+  // Errors, all naming the hookpoint: ABORTED where activations or a baseline are not finite. Of one autoencoder:
+  // INVALID_ARGUMENT where it is not as wide as the model; those of ReconstructScaled and of ReconstructionMetrics;
+  // ABORTED where its loss is not finite.
+  absl::StatusOr<std::vector<absl::StatusOr<SplicedEvaluation>>> Evaluate(absl::Span<Autoencoder* const> autoencoders,
+                                                                          const RowScales& scales);
 
   static constexpr int64_t kRowsTogether = 1024;
 
  private:
   SplicedLoss(ReplacedLoss replaced, int64_t d_model) : replaced_(std::move(replaced)), d_model_(d_model) {}
 
-  absl::Status MeasureBaselines();
-  absl::StatusOr<SplicedEvaluation> Splice(Autoencoder& autoencoder, const RowScales& scales) const;
+  absl::StatusOr<std::vector<absl::StatusOr<SplicedEvaluation>>> EvaluateUnnamed(
+      absl::Span<Autoencoder* const> autoencoders, const RowScales& scales);
+  absl::StatusOr<double> MeanAblated(const at::Tensor& mean) const;
+  // `loss`: with the reconstructions that `metrics` is of.
+  absl::StatusOr<SplicedEvaluation> Evaluation(const absl::StatusOr<double>& loss,
+                                               const ReconstructionMetrics& metrics) const;
 
   ReplacedLoss replaced_;
   int64_t d_model_;
-  BaselineLosses baselines_;
+  std::optional<BaselineLosses> baselines_;
 };
 
 }  // namespace seedbed

@@ -3,13 +3,13 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace seedbed {
 
-Captures::Captures(const std::vector<Hookpoint>& hookpoints, int64_t rows, int64_t columns,
-                   const at::TensorOptions& options)
-    : hookpoints_(hookpoints) {
-  for (size_t i = 0; i < hookpoints.size(); ++i) activations_.push_back(at::empty({rows, columns}, options));
+Captures::Captures(std::vector<Hookpoint> hookpoints, int64_t rows, int64_t columns, const at::TensorOptions& options)
+    : hookpoints_(std::move(hookpoints)) {
+  for (size_t i = 0; i < hookpoints_.size(); ++i) activations_.push_back(at::empty({rows, columns}, options));
 }
 
 bool Captures::Wants(const Hookpoint& here) const {

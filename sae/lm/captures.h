@@ -7,27 +7,28 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
-#include "sae/lm/activation_visitor.h"
 #include "sae/lm/hookpoint.h"
 
 namespace seedbed {
 
 // Not thread-safe.
-class Captures final : public ActivationVisitor {
+class Captures {
  public:
-  // Room for [rows, columns] of each hookpoint. `hookpoints` outlives this.
-  Captures(const std::vector<Hookpoint>& hookpoints, int64_t rows, int64_t columns, const at::TensorOptions& options);
+  // Of a pass that is asked for none.
+  Captures() = default;
+  // Room for [rows, columns] of each hookpoint.
+  Captures(std::vector<Hookpoint> hookpoints, int64_t rows, int64_t columns, const at::TensorOptions& options);
 
-  bool Wants(const Hookpoint& here) const override;
-  bool replaces() const override { return false; }
+  // Whether Visit does anything at `here`.
+  bool Wants(const Hookpoint& here) const;
 
-  // Copies `value` to rows [first, first + count) of every hookpoint that is `here`.
-  void Visit(const Hookpoint& here, int64_t first, const at::Tensor& value) override;
+  // Copies `value` [count, columns] to rows [first, first + count) of every hookpoint that is `here`.
+  void Visit(const Hookpoint& here, int64_t first, const at::Tensor& value);
 
   std::vector<at::Tensor> Take() { return std::move(activations_); }
 
  private:
-  const std::vector<Hookpoint>& hookpoints_;
+  std::vector<Hookpoint> hookpoints_;
   std::vector<at::Tensor> activations_;
 };
 

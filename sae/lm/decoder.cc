@@ -13,10 +13,8 @@
 #include <utility>
 
 #include "absl/functional/function_ref.h"
-#include "sae/lm/activation_visitor.h"
 #include "sae/lm/attention.h"
 #include "sae/lm/captures.h"
-#include "sae/lm/replacement.h"
 #include "sae/lm/rotary.h"
 #include "sae/lm/row_operations.h"
 
@@ -41,6 +39,8 @@ struct Workspace {
   at::Tensor hidden;    // [rows of the largest block, d_mlp]
 };
 
+constexpr Hookpoint kEmbeddings = {0, HookSite::kEmbeddings};
+
 // On a CPU a block's activations stay in its caches from one operation to the next; a GPU wants all work at once.
 std::vector<Block> BlocksOf(int64_t batch, int64_t sequence, bool is_cpu) {
   constexpr int64_t kRows = 512;
@@ -53,12 +53,27 @@ std::vector<Block> BlocksOf(int64_t batch, int64_t sequence, bool is_cpu) {
   return blocks;
 }
 
-// Of a pass that is asked for no activations.
-class NoVisitor final : public ActivationVisitor {
- public:
-  bool Wants(const Hookpoint& /*here*/) const override { return false; }
-  bool replaces() const override { return false; }
-  void Visit(const Hookpoint& /*here*/, int64_t /*first*/, const at::Tensor& /*value*/) override {}
+// A block's rows within a layer, as far as they are computed. All are [rows, d_model].
+struct LayerRows {
+  at::Tensor residual;  // In the workspace, as is `normed`.
+  at::Tensor normed;
+  at::Tensor attention;
+  at::Tensor mlp_input;  // Where it is wanted or replaced.
+  at::Tensor mlp;
+
+  // What is at `site`; that of the embeddings is the residual stream.
+  at::Tensor& At(HookSite site) {
+    switch (site) {
+      case HookSite::kAttention:
+        return attention;
+      case HookSite::kMlpInput:
+        return mlp_input;
+      case HookSite::kMlp:
+        return mlp;
+      default:
+        return residual;
+    }
+  }
 };
 
 class Decoder final : public LanguageModel {
@@ -79,23 +94,32 @@ class Decoder final : public LanguageModel {
   std::vector<at::Tensor> Forward(const at::Tensor& tokens) override;
   at::Tensor Logits(const at::Tensor& tokens) override;
   at::Tensor CrossEntropy(const at::Tensor& tokens) override;
-  at::Tensor CrossEntropyWith(const at::Tensor& tokens, const Hookpoint& hookpoint, ReplaceRows replace) override;
+  std::unique_ptr<PausedForward> PauseAt(const at::Tensor& tokens, const std::vector<Hookpoint>& hookpoints) override;
 
  private:
+  class Paused;
+
   at::TensorOptions Options() const { return weights_.embedding.options(); }
   void Prepare(int64_t batch, int64_t sequence);
-  void Embed(const at::Tensor& tokens);
-  // From the embeddings to `last`, in this order of the model.
-  void Run(const at::Tensor& tokens, const Hookpoint& last, ActivationVisitor& visitor);
-  void RunLayer(int layer, const Block& block, const Hookpoint& last, ActivationVisitor& visitor);
+  LayerRows RowsOf(const Block& block) const;
+  void Embed(const at::Tensor& tokens, Captures& captures);
+  // From the embeddings to `last`, in this order of the model. Calls reached(rows) for each block that has come to it.
+  void Run(
+      const at::Tensor& tokens, const Hookpoint& last, Captures& captures,
+      absl::FunctionRef<void(const LayerRows&)> reached = [](const LayerRows&) {});
+  // Layers [begin, end).
+  void RunLayers(int begin, int end, Captures& captures);
+  // From `begin`, whose value is in `rows`, to `last` or the end of the layer. A layer begins with the embeddings.
+  void RunLayer(int layer, HookSite begin, const Hookpoint& last, const Block& block, LayerRows& rows,
+                Captures& captures);
   at::Tensor Attention(int layer, const Block& block, const at::Tensor& normed) const;
   at::Tensor Mlp(int layer, const at::Tensor& projected) const;
   void Standardize(const at::Tensor& x, const at::Tensor& out) const;
   void AddToResidual(const NormWeights& post_norm, const at::Tensor& update, const at::Tensor& residual) const;
-  // Runs the whole model and calls visit(first row, logits [rows, vocabulary_size] in float32) block by block.
-  void ForEachLogits(const at::Tensor& tokens, ActivationVisitor& visitor,
-                     absl::FunctionRef<void(int64_t, const at::Tensor&)> visit);
-  at::Tensor Losses(const at::Tensor& tokens, ActivationVisitor& visitor);
+  // Of a pass that has come to the last layer's end: calls visit(first row, logits [rows, vocabulary_size] in float32)
+  // block by block.
+  void ForEachLogits(absl::FunctionRef<void(int64_t, const at::Tensor&)> visit) const;
+  at::Tensor Losses(const at::Tensor& tokens) const;
 
   const DecoderConfig config_;
   const DecoderWeights weights_;
@@ -117,12 +141,20 @@ void Decoder::Prepare(int64_t batch, int64_t sequence) {
   work_.hidden = at::empty({largest, config_.d_mlp}, options);
 }
 
-void Decoder::Embed(const at::Tensor& tokens) {
+LayerRows Decoder::RowsOf(const Block& block) const {
+  LayerRows rows;
+  rows.residual = work_.residual.narrow(0, block.first_row, block.rows);
+  rows.normed = work_.normed.narrow(0, 0, block.rows);
+  return rows;
+}
+
+void Decoder::Embed(const at::Tensor& tokens, Captures& captures) {
   at::index_select_out(work_.residual, weights_.embedding, 0, tokens.reshape(-1).to(weights_.embedding.device()));
   if (config_.embedding_scale != 1) work_.residual.mul_(at::scalar_tensor(config_.embedding_scale, Options()));
   if (config_.learned_positions) {
     work_.residual.view({work_.batch, work_.sequence, -1}).add_(weights_.positions.narrow(0, 0, work_.sequence));
   }
+  captures.Visit(kEmbeddings, 0, work_.residual);
 }
 
 // The weight and bias of the norm are in the matrix that comes next.
@@ -163,45 +195,60 @@ at::Tensor Decoder::Mlp(int layer, const at::Tensor& projected) const {
   return weights.mlp_out(hidden);
 }
 
-void Decoder::RunLayer(int layer, const Block& block, const Hookpoint& last, ActivationVisitor& visitor) {
+void Decoder::RunLayer(int layer, HookSite begin, const Hookpoint& last, const Block& block, LayerRows& rows,
+                       Captures& captures) {
   const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
-  const at::Tensor residual = work_.residual.narrow(0, block.first_row, block.rows);
-  const at::Tensor normed = work_.normed.narrow(0, 0, block.rows);
-  const auto reaches_last = [&](HookSite site, const at::Tensor& value) {
-    visitor.Visit({layer, site}, block.first_row, value);
+  const auto reaches_last = [&](HookSite site) {
+    captures.Visit({layer, site}, block.first_row, rows.At(site));
     return Hookpoint{layer, site} == last;
   };
 
-  Standardize(residual, normed);
-  const at::Tensor attention = Attention(layer, block, normed);
-  if (reaches_last(HookSite::kAttention, attention)) return;
-  if (!config_.parallel_residual) {
-    AddToResidual(weights.attention_post_norm, attention, residual);
-    if (reaches_last(HookSite::kResidualMiddle, residual)) return;
-    Standardize(residual, normed);
+  if (begin < HookSite::kAttention) {
+    Standardize(rows.residual, rows.normed);
+    rows.attention = Attention(layer, block, rows.normed);
+    if (reaches_last(HookSite::kAttention)) return;
   }
-  at::Tensor projected;
-  if (visitor.Wants({layer, HookSite::kMlpInput})) {
-    const at::Tensor input = ScaleAndShift(weights.mlp_norm, normed);
-    if (reaches_last(HookSite::kMlpInput, input)) return;
-    if (visitor.replaces()) projected = weights.mlp_in_without_norm(input);
+  if (begin < HookSite::kResidualMiddle && !config_.parallel_residual) {
+    AddToResidual(weights.attention_post_norm, rows.attention, rows.residual);
+    if (reaches_last(HookSite::kResidualMiddle)) return;
   }
-  if (!projected.defined()) projected = weights.mlp_in(normed);
-  const at::Tensor mlp = Mlp(layer, projected);
-  if (reaches_last(HookSite::kMlp, mlp)) return;
-  if (config_.parallel_residual) AddToResidual(weights.attention_post_norm, attention, residual);
-  AddToResidual(weights.mlp_post_norm, mlp, residual);
-  visitor.Visit({layer, HookSite::kResidual}, block.first_row, residual);
+  if (begin < HookSite::kMlpInput) {
+    if (!config_.parallel_residual) Standardize(rows.residual, rows.normed);
+    if (captures.Wants({layer, HookSite::kMlpInput})) {
+      rows.mlp_input = ScaleAndShift(weights.mlp_norm, rows.normed);
+      if (reaches_last(HookSite::kMlpInput)) return;
+    }
+  }
+  if (begin < HookSite::kMlp) {
+    const bool is_replaced = begin == HookSite::kMlpInput;
+    rows.mlp = Mlp(layer, is_replaced ? weights.mlp_in_without_norm(rows.mlp_input) : weights.mlp_in(rows.normed));
+    if (reaches_last(HookSite::kMlp)) return;
+  }
+  if (begin == HookSite::kResidual) return;
+  if (config_.parallel_residual) AddToResidual(weights.attention_post_norm, rows.attention, rows.residual);
+  AddToResidual(weights.mlp_post_norm, rows.mlp, rows.residual);
+  captures.Visit({layer, HookSite::kResidual}, block.first_row, rows.residual);
 }
 
-void Decoder::Run(const at::Tensor& tokens, const Hookpoint& last, ActivationVisitor& visitor) {
+void Decoder::RunLayers(int begin, int end, Captures& captures) {
+  for (int layer = begin; layer < end; ++layer) {
+    for (const Block& block : work_.blocks) {
+      LayerRows rows = RowsOf(block);
+      RunLayer(layer, HookSite::kEmbeddings, last_layer_, block, rows, captures);
+    }
+  }
+}
+
+void Decoder::Run(const at::Tensor& tokens, const Hookpoint& last, Captures& captures,
+                  absl::FunctionRef<void(const LayerRows&)> reached) {
   Prepare(tokens.size(0), tokens.size(1));
-  Embed(tokens);
-  const Hookpoint embeddings = {0, HookSite::kEmbeddings};
-  visitor.Visit(embeddings, 0, work_.residual);
-  if (last == embeddings) return;
-  for (int layer = 0; layer <= last.layer; ++layer) {
-    for (const Block& block : work_.blocks) RunLayer(layer, block, last, visitor);
+  Embed(tokens, captures);
+  if (last == kEmbeddings) return;
+  RunLayers(0, last.layer, captures);
+  for (const Block& block : work_.blocks) {
+    LayerRows rows = RowsOf(block);
+    RunLayer(last.layer, HookSite::kEmbeddings, last, block, rows, captures);
+    reached(rows);
   }
 }
 
@@ -212,12 +259,11 @@ std::vector<at::Tensor> Decoder::Forward(const at::Tensor& tokens) {
   return captures.Take();
 }
 
-void Decoder::ForEachLogits(const at::Tensor& tokens, ActivationVisitor& visitor,
-                            absl::FunctionRef<void(int64_t, const at::Tensor&)> visit) {
+void Decoder::ForEachLogits(absl::FunctionRef<void(int64_t, const at::Tensor&)> visit) const {
   constexpr int64_t kRows = 128;
-  Run(tokens, last_layer_, visitor);
-  for (int64_t first = 0; first < tokens.numel(); first += kRows) {
-    const at::Tensor rows = work_.residual.narrow(0, first, std::min(kRows, tokens.numel() - first));
+  const int64_t all = work_.residual.size(0);
+  for (int64_t first = 0; first < all; first += kRows) {
+    const at::Tensor rows = work_.residual.narrow(0, first, std::min(kRows, all - first));
     const at::Tensor normed = at::empty_like(rows);
     Standardize(rows, normed);
     const at::Tensor logits = weights_.head(normed).to(at::kFloat);
@@ -229,21 +275,21 @@ void Decoder::ForEachLogits(const at::Tensor& tokens, ActivationVisitor& visitor
 at::Tensor Decoder::Logits(const at::Tensor& tokens) {
   const at::NoGradGuard no_grad;
   at::Tensor all = at::empty({tokens.numel(), config_.vocabulary_size}, Options().dtype(at::kFloat));
-  NoVisitor nothing;
-  ForEachLogits(tokens, nothing, [&all](int64_t first, const at::Tensor& logits) {
-    all.narrow(0, first, logits.size(0)).copy_(logits);
-  });
+  Captures nothing;
+  Run(tokens, last_layer_, nothing);
+  ForEachLogits(
+      [&all](int64_t first, const at::Tensor& logits) { all.narrow(0, first, logits.size(0)).copy_(logits); });
   return all.view({tokens.size(0), tokens.size(1), config_.vocabulary_size});
 }
 
-at::Tensor Decoder::Losses(const at::Tensor& tokens, ActivationVisitor& visitor) {
+at::Tensor Decoder::Losses(const at::Tensor& tokens) const {
   const int64_t predicted = tokens.size(1) - 1;
   // The last position of a sequence predicts nothing; its row is computed with target 0 and left out.
   at::Tensor targets = at::zeros_like(tokens);
   targets.narrow(1, 0, predicted).copy_(tokens.narrow(1, 1, predicted));
   targets = targets.reshape({-1, 1}).to(Options().device());
   const at::Tensor losses = at::empty({tokens.numel()}, Options().dtype(at::kFloat));
-  ForEachLogits(tokens, visitor, [&](int64_t first, const at::Tensor& logits) {
+  ForEachLogits([&](int64_t first, const at::Tensor& logits) {
     const int64_t rows = logits.size(0);
     const at::Tensor of_targets = logits.gather(1, targets.narrow(0, first, rows)).squeeze(1);
     losses.narrow(0, first, rows).copy_(at::logsumexp(logits, 1) - of_targets);
@@ -253,14 +299,89 @@ at::Tensor Decoder::Losses(const at::Tensor& tokens, ActivationVisitor& visitor)
 
 at::Tensor Decoder::CrossEntropy(const at::Tensor& tokens) {
   const at::NoGradGuard no_grad;
-  NoVisitor nothing;
-  return Losses(tokens, nothing);
+  Captures nothing;
+  Run(tokens, last_layer_, nothing);
+  return Losses(tokens);
 }
 
-at::Tensor Decoder::CrossEntropyWith(const at::Tensor& tokens, const Hookpoint& hookpoint, ReplaceRows replace) {
+// Keeps what only this pass knows; the workspace is the decoder's.
+class Decoder::Paused final : public PausedForward {
+ public:
+  Paused(Decoder* decoder, at::Tensor tokens, const Hookpoint& here)
+      : decoder_(*decoder), tokens_(std::move(tokens)), here_(here) {}
+
+  const std::vector<at::Tensor>& activations() const override { return activations_; }
+  at::Tensor CrossEntropyWith(const at::Tensor& replaced) override;
+
+  void RunTo(Captures& captures);
+  void SetActivations(std::vector<at::Tensor> activations) { activations_ = std::move(activations); }
+
+ private:
+  bool IsAtResidual() const {
+    return here_.site != HookSite::kAttention && here_.site != HookSite::kMlpInput && here_.site != HookSite::kMlp;
+  }
+  // What the rest of the layer needs besides the value that is replaced.
+  LayerRows Kept(const LayerRows& rows) const;
+  LayerRows Restored(const LayerRows& kept, const Block& block) const;
+
+  Decoder& decoder_;
+  const at::Tensor tokens_;
+  const Hookpoint here_;
+  std::vector<at::Tensor> activations_;
+  std::vector<LayerRows> kept_;  // By block.
+};
+
+LayerRows Decoder::Paused::Kept(const LayerRows& rows) const {
+  LayerRows kept;
+  if (IsAtResidual()) return kept;
+  kept.residual = rows.residual.clone();
+  if (!decoder_.config_.parallel_residual) return kept;
+  if (here_.site == HookSite::kAttention) {
+    kept.normed = rows.normed.clone();
+  } else {
+    kept.attention = rows.attention;
+  }
+  return kept;
+}
+
+LayerRows Decoder::Paused::Restored(const LayerRows& kept, const Block& block) const {
+  LayerRows rows = decoder_.RowsOf(block);
+  if (kept.residual.defined()) rows.residual.copy_(kept.residual);
+  if (kept.normed.defined()) rows.normed.copy_(kept.normed);
+  if (kept.attention.defined()) rows.attention = kept.attention.clone();  // The norm that follows is in place.
+  return rows;
+}
+
+void Decoder::Paused::RunTo(Captures& captures) {
+  decoder_.Run(tokens_, here_, captures, [this](const LayerRows& rows) { kept_.push_back(Kept(rows)); });
+}
+
+at::Tensor Decoder::Paused::CrossEntropyWith(const at::Tensor& replaced) {
   const at::NoGradGuard no_grad;
-  Replacement replacement(hookpoint, replace);
-  return Losses(tokens, replacement);
+  decoder_.Prepare(tokens_.size(0), tokens_.size(1));
+  Captures nothing;
+  for (size_t i = 0; i < decoder_.work_.blocks.size(); ++i) {
+    const Block& block = decoder_.work_.blocks[i];
+    LayerRows rows = here_ == kEmbeddings ? decoder_.RowsOf(block) : Restored(kept_[i], block);
+    const at::Tensor value = replaced.narrow(0, block.first_row, block.rows);
+    if (IsAtResidual()) {
+      rows.residual.copy_(value);
+    } else {
+      rows.At(here_.site) = value.to(decoder_.dtype(), /*non_blocking=*/false, /*copy=*/true);
+    }
+    decoder_.RunLayer(here_.layer, here_.site, decoder_.last_layer_, block, rows, nothing);
+  }
+  decoder_.RunLayers(here_.layer + 1, static_cast<int>(decoder_.config_.layers), nothing);
+  return decoder_.Losses(tokens_);
+}
+
+std::unique_ptr<PausedForward> Decoder::PauseAt(const at::Tensor& tokens, const std::vector<Hookpoint>& hookpoints) {
+  const at::NoGradGuard no_grad;
+  auto paused = std::make_unique<Paused>(this, tokens, *std::max_element(hookpoints.begin(), hookpoints.end()));
+  Captures captures(hookpoints, tokens.numel(), config_.d_model, Options());
+  paused->RunTo(captures);
+  paused->SetActivations(captures.Take());
+  return paused;
 }
 
 }  // namespace

@@ -9,16 +9,12 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
-#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "c10/core/ScalarType.h"
 #include "sae/lm/hookpoint.h"
+#include "sae/lm/paused_forward.h"
 
 namespace seedbed {
-
-// Changes in place `rows` float32 [count, d_model], contiguous, on the model's device: rows [first_row, first_row +
-// count) of the tokens' [batch * sequence].
-using ReplaceRows = absl::FunctionRef<void(int64_t first_row, const at::Tensor& rows)>;
 
 // Not thread-safe. `tokens` is int64 [batch, sequence], on the CPU, ids in [0, vocabulary_size), sequence at most
 // context_length. The same tokens in the same shape give the same bytes for the same device type, thread count and
@@ -45,11 +41,10 @@ class LanguageModel {
   // model's device. Never holds the logits of more than one block of rows.
   virtual at::Tensor CrossEntropy(const at::Tensor& tokens) = 0;
 
-  // CrossEntropy of the model in which the activations at `hookpoint`, one of hookpoints(), are replaced: at a residual
-  // stream the stream itself, at an attention or MLP what it adds to the stream (of Gemma 2 before the norm that
-  // follows), at an MLP's input what it reads. `replace` gets every row once, in blocks of whole sequences and in
-  // order; rows that it leaves as they are go on as they are.
-  virtual at::Tensor CrossEntropyWith(const at::Tensor& tokens, const Hookpoint& hookpoint, ReplaceRows replace) = 0;
+  // Of a model loaded with its head, which outlives the pass: runs it up to the last of `hookpoints`, at least one of
+  // hookpoints().
+  virtual std::unique_ptr<PausedForward> PauseAt(const at::Tensor& tokens,
+                                                 const std::vector<Hookpoint>& hookpoints) = 0;
 };
 
 struct LanguageModelOptions {

@@ -1,12 +1,14 @@
 // Runs Seedbed's language model over given tokens and writes its activations, logits and cross-entropies, also with
 // activations replaced, as safetensors. tests/parity/lm_parity.py compares them with transformers'.
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linspace.h>
 
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,8 +46,8 @@ absl::StatusOr<at::Tensor> ReadTokens(const std::string& path) {
 }
 
 // As lm_reference.replaced.
-void Replace(int64_t /*first_row*/, const at::Tensor& rows) {
-  rows.mul_(0.5).add_(at::linspace(-0.5, 0.5, rows.size(1), rows.options()));
+at::Tensor Replaced(const at::Tensor& rows) {
+  return rows * 0.5 + at::linspace(-0.5, 0.5, rows.size(1), rows.options());
 }
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
@@ -74,7 +76,9 @@ absl::Status Run(const Options& options) {
     named.emplace_back("logits", model->Logits(tokens));
     named.emplace_back("cross_entropy", model->CrossEntropy(tokens));
     for (const Hookpoint& hookpoint : hookpoints) {
-      named.emplace_back("cross_entropy." + hookpoint.ToString(), model->CrossEntropyWith(tokens, hookpoint, Replace));
+      const std::unique_ptr<PausedForward> paused = model->PauseAt(tokens, {hookpoint});
+      named.emplace_back("cross_entropy." + hookpoint.ToString(),
+                         paused->CrossEntropyWith(Replaced(paused->activations().front())));
     }
   }
   return Write(options.out, std::move(named));

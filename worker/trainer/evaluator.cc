@@ -62,12 +62,30 @@ bool Evaluator::IsDue(int64_t before, int64_t after) const {
   return interval > 0 && before / interval != after / interval;
 }
 
-absl::StatusOr<RunEvaluation> Evaluator::Evaluate(const HostedRun& run, const RowScales& scales,
-                                                  int64_t trained_tokens) {
-  ASSIGN_OR_RETURN(const SplicedLoss* loss, LossOf({run.planned().input, run.planned().target}));
-  DictionaryAutoencoder autoencoder(run.sae().ExportDictionary());
-  ASSIGN_OR_RETURN(const SplicedEvaluation evaluation, loss->Evaluate(autoencoder, scales));
-  return MakeRunEvaluation(evaluation, loss->baselines(), trained_tokens);
+absl::StatusOr<std::vector<absl::StatusOr<RunEvaluation>>> Evaluator::Evaluate(const std::vector<HostedRun*>& runs,
+                                                                               const RowScales& scales,
+                                                                               int64_t trained_tokens) {
+  const PlannedRun& first = runs.front()->planned();
+  ASSIGN_OR_RETURN(SplicedLoss * loss, LossOf({first.input, first.target}));
+  std::vector<std::unique_ptr<Autoencoder>> owned;
+  std::vector<Autoencoder*> autoencoders;
+  for (const HostedRun* run : runs) {
+    owned.push_back(std::make_unique<DictionaryAutoencoder>(run->sae().ExportDictionary()));
+    autoencoders.push_back(owned.back().get());
+  }
+  absl::StatusOr<std::vector<absl::StatusOr<SplicedEvaluation>>> spliced = loss->Evaluate(autoencoders, scales);
+  // What no SAE has to do with fails the rank, not a run.
+  if (absl::IsAborted(spliced.status())) return absl::InvalidArgumentError(spliced.status().message());
+  RETURN_IF_ERROR(spliced.status());
+  std::vector<absl::StatusOr<RunEvaluation>> evaluations;
+  for (const absl::StatusOr<SplicedEvaluation>& of_run : *spliced) {
+    if (of_run.ok()) {
+      evaluations.push_back(MakeRunEvaluation(*of_run, trained_tokens));
+    } else {
+      evaluations.push_back(of_run.status());
+    }
+  }
+  return evaluations;
 }
 
 absl::StatusOr<LanguageModel*> Evaluator::Model() {
@@ -82,16 +100,13 @@ absl::StatusOr<LanguageModel*> Evaluator::Model() {
   return model_.get();
 }
 
-absl::StatusOr<const SplicedLoss*> Evaluator::LossOf(const std::pair<int, int>& hookpoints) {
+absl::StatusOr<SplicedLoss*> Evaluator::LossOf(const std::pair<int, int>& hookpoints) {
   const auto found = losses_.find(hookpoints);
   if (found != losses_.end()) return &found->second;
   ASSIGN_OR_RETURN(LanguageModel * model, Model());
   const SpliceSite site = {plan_.hookpoints[hookpoints.first], plan_.hookpoints[hookpoints.second]};
-  absl::StatusOr<SplicedLoss> loss = SplicedLoss::Measure(model, site, &tokens_);
-  // What no SAE has to do with fails the rank, not a run.
-  if (absl::IsAborted(loss.status())) return absl::InvalidArgumentError(loss.status().message());
-  RETURN_IF_ERROR(loss.status());
-  return &losses_.emplace(hookpoints, *std::move(loss)).first->second;
+  ASSIGN_OR_RETURN(SplicedLoss loss, SplicedLoss::Create(model, site, &tokens_));
+  return &losses_.emplace(hookpoints, std::move(loss)).first->second;
 }
 
 }  // namespace seedbed

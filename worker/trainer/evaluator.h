@@ -29,17 +29,19 @@ class Evaluator {
   // Whether an evaluation falls between `before` and `after` rows trained on, besides that at the end.
   bool IsDue(int64_t before, int64_t after) const;
 
-  // The model is loaded, and what no SAE changes is measured, the first time that a run of the same hookpoints asks;
-  // both are kept. Errors: as StreamInputs::LoadWithHead, SplicedLoss::Measure and SplicedLoss::Evaluate; ABORTED,
-  // naming the tensor, is the run's own.
-  absl::StatusOr<RunEvaluation> Evaluate(const HostedRun& run, const RowScales& scales, int64_t trained_tokens);
+  // By run, of runs with the same hookpoints; copies of all their dictionaries are held at once. The model is loaded,
+  // and what no SAE changes is measured, the first time that such runs come; both are kept. Errors: as
+  // StreamInputs::LoadWithHead, SplicedLoss::Create and SplicedLoss::Evaluate; ABORTED, naming the tensor, is a run's
+  // own.
+  absl::StatusOr<std::vector<absl::StatusOr<RunEvaluation>>> Evaluate(const std::vector<HostedRun*>& runs,
+                                                                      const RowScales& scales, int64_t trained_tokens);
 
  private:
   Evaluator(const TrainerPlan* plan, const StreamInputs* inputs, std::vector<MicroBatch> tokens);
 
   absl::StatusOr<LanguageModel*> Model();
   // Of {input, target}.
-  absl::StatusOr<const SplicedLoss*> LossOf(const std::pair<int, int>& hookpoints);
+  absl::StatusOr<SplicedLoss*> LossOf(const std::pair<int, int>& hookpoints);
 
   const TrainerPlan& plan_;
   const StreamInputs& inputs_;

@@ -1,6 +1,7 @@
 #include "worker/trainer/gang_trainer.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -97,34 +98,47 @@ absl::Status GangTrainer::Train() {
     RETURN_IF_ERROR(Step(batch));
     if (stream_->harvested()) EndHarvest();
     ReportProgress();
-    if (evaluator_ != nullptr && evaluator_->IsDue(rows_before, trained_rows())) RETURN_IF_ERROR(EvaluateTogether());
+    if (evaluator_ != nullptr && evaluator_->IsDue(rows_before, trained_rows()))
+      RETURN_IF_ERROR(EvaluateBetweenBatches());
   }
   reporter_->Report(runs_, *stream_, steps_, step_time_);
   if (evaluator_ != nullptr) RETURN_IF_ERROR(EvaluateRuns());
   return ExportRuns();
 }
 
-absl::Status GangTrainer::EvaluateTogether() {
+absl::Status GangTrainer::EvaluateBetweenBatches() {
   group_->SetPhase(absl::StrCat("step ", steps_, ", evaluation"));
   RETURN_IF_ERROR(EvaluateRuns());
   return stream_->harvested() ? absl::OkStatus() : group_->AwaitAll();
 }
 
 absl::Status GangTrainer::EvaluateRuns() {
+  std::map<std::pair<int, int>, std::vector<HostedRun*>> by_hookpoints;  // Input and target.
   for (HostedRun& run : runs_) {
     const bool is_evaluated =
         !run.evaluations().empty() && run.evaluations().back().metrics.trained_tokens() == trained_rows();
     if (run.ended() || is_evaluated) continue;
-    const RowScales scales = {stream_->scale(run.planned().input), stream_->scale(run.planned().target)};
-    absl::StatusOr<RunEvaluation> evaluation = evaluator_->Evaluate(run, scales, trained_rows());
+    by_hookpoints[{run.planned().input, run.planned().target}].push_back(&run);
+  }
+  for (const auto& [hookpoints, runs] : by_hookpoints) RETURN_IF_ERROR(EvaluateTogether(runs));
+  return absl::OkStatus();
+}
+
+absl::Status GangTrainer::EvaluateTogether(const std::vector<HostedRun*>& runs) {
+  const PlannedRun& first = runs.front()->planned();
+  const RowScales scales = {stream_->scale(first.input), stream_->scale(first.target)};
+  ASSIGN_OR_RETURN(std::vector<absl::StatusOr<RunEvaluation>> evaluations,
+                   evaluator_->Evaluate(runs, scales, trained_rows()));
+  for (size_t i = 0; i < runs.size(); ++i) {
+    absl::StatusOr<RunEvaluation>& evaluation = evaluations[i];
     if (absl::IsAborted(evaluation.status())) {
-      Fail(run, evaluation.status());
+      Fail(*runs[i], evaluation.status());
       continue;
     }
     RETURN_IF_ERROR(evaluation.status());
-    LogEvent(LogLevel::kInfo, "run evaluated", {"run", run.run_id()},
+    LogEvent(LogLevel::kInfo, "run evaluated", {"run", runs[i]->run_id()},
              {"loss_recovered", evaluation->metrics.loss_recovered_zero()});
-    run.AddEvaluation(*std::move(evaluation));
+    runs[i]->AddEvaluation(*std::move(evaluation));
   }
   return absl::OkStatus();
 }

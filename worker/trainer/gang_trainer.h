@@ -49,9 +49,11 @@ class GangTrainer {
   void Fail(HostedRun& run, const absl::Status& status);
   // EvaluateRuns between two batches. One rank may take far longer than another, which then waits here and not in the
   // next batch's exchange.
-  absl::Status EvaluateTogether();
+  absl::Status EvaluateBetweenBatches();
   // Evaluates every run that has not ended and was not evaluated since its last step.
   absl::Status EvaluateRuns();
+  // Of runs with the same hookpoints.
+  absl::Status EvaluateTogether(const std::vector<HostedRun*>& runs);
   // Rows that every run was trained on.
   int64_t trained_rows() const { return steps_ * plan_.stream.batch_tokens; }
   // Lets go of what only the harvest needed.

@@ -62,8 +62,8 @@ std::string CsvOf(absl::Span<const RunEvaluation> evaluations) {
 
 }  // namespace
 
-RunEvaluation MakeRunEvaluation(const SplicedEvaluation& evaluation, const BaselineLosses& baselines,
-                                int64_t trained_tokens) {
+RunEvaluation MakeRunEvaluation(const SplicedEvaluation& evaluation, int64_t trained_tokens) {
+  const BaselineLosses& baselines = evaluation.baselines;
   const ReconstructionSummary& summary = evaluation.reconstruction;
   const auto latents = static_cast<double>(summary.firing_frequency.size());
   RunEvaluation out;

@@ -20,8 +20,7 @@ struct RunEvaluation {
 
 // `trained_tokens`: rows that the run was trained on before. Losses that can't be recovered, because the ablation does
 // not raise them, count as 1 where the spliced loss is no higher than the clean one and else as 0.
-RunEvaluation MakeRunEvaluation(const SplicedEvaluation& evaluation, const BaselineLosses& baselines,
-                                int64_t trained_tokens);
+RunEvaluation MakeRunEvaluation(const SplicedEvaluation& evaluation, int64_t trained_tokens);
 
 // Files beside an export, by name: evaluation.csv with every evaluation, firing_frequency.npy (NumPy, float64
 // [latents]) of the last. None where there was none.

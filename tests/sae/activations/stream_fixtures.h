@@ -96,9 +96,9 @@ class FakeLanguageModel final : public LanguageModel {
 
   at::Tensor Logits(const at::Tensor& /*tokens*/) override { return {}; }
   at::Tensor CrossEntropy(const at::Tensor& /*tokens*/) override { return {}; }
-  at::Tensor CrossEntropyWith(const at::Tensor& /*tokens*/, const Hookpoint& /*hookpoint*/,
-                              ReplaceRows /*replace*/) override {
-    return {};
+  std::unique_ptr<PausedForward> PauseAt(const at::Tensor& /*tokens*/,
+                                         const std::vector<Hookpoint>& /*hookpoints*/) override {
+    return nullptr;
   }
 
  private:

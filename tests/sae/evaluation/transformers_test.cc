@@ -41,16 +41,18 @@ TEST_P(TransformersTest, SameLosses) {
       LoadLanguageModel({folder, {site.input, site.output}, "cpu", at::kFloat, /*with_head=*/true}).value();
   DictionaryAutoencoder autoencoder(DictionaryOf(tensors, name, kKept), site.is_transcoder());
 
-  const auto spliced = SplicedLoss::Measure(model.get(), site, &tokens);
+  auto spliced = SplicedLoss::Create(model.get(), site, &tokens);
   ASSERT_TRUE(spliced.ok()) << spliced.status();
-  const auto found = spliced->Evaluate(autoencoder, {});
+  const auto evaluations = spliced->Evaluate({&autoencoder}, {});
+  ASSERT_TRUE(evaluations.ok()) << evaluations.status();
+  const absl::StatusOr<SplicedEvaluation>& found = evaluations->front();
   ASSERT_TRUE(found.ok()) << found.status();
 
   // Clean, zero-ablated, mean-ablated, spliced.
   const float* losses = tensors.at(name + ".losses").const_data_ptr<float>();
-  EXPECT_NEAR(spliced->baselines().clean, losses[0], 1e-5);
-  EXPECT_NEAR(spliced->baselines().zero_ablated, losses[1], 1e-5);
-  EXPECT_NEAR(spliced->baselines().mean_ablated, losses[2], 1e-5);
+  EXPECT_NEAR(found->baselines.clean, losses[0], 1e-5);
+  EXPECT_NEAR(found->baselines.zero_ablated, losses[1], 1e-5);
+  EXPECT_NEAR(found->baselines.mean_ablated, losses[2], 1e-5);
   EXPECT_NEAR(found->loss, losses[3], 1e-5);
   EXPECT_NEAR(found->reconstruction.fvu, tensors.at(name + ".fvu").item<float>(), 1e-4);
   EXPECT_EQ(found->reconstruction.rows, tokens[0].kept_rows.numel());

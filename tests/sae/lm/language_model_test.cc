@@ -5,6 +5,7 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/linspace.h>
 #include <ATen/ops/log_softmax.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <gmock/gmock.h>
@@ -303,26 +304,27 @@ TEST_F(LanguageModelTest, CrossEntropyIsThatOfTheLogits) {
 }
 
 // An MLP's input is multiplied with another matrix there: the norm's weight is not folded in.
-TEST_F(LanguageModelTest, RowsThatAReplacementLeavesGoOnAsTheyAre) {
+TEST_F(LanguageModelTest, APausedPassThatReplacesNothingEndsAsAWholeOne) {
+  const at::Tensor tokens = at::randint(32, {100, 12}, at::kLong);  // Several blocks of the decoder.
   for (const std::string name : kTinyModels) {
     const std::string folder = TinyModelFolder(name);
     const std::vector<Hookpoint> every = EveryHookpoint(folder);
     const auto model = LoadLanguageModel({folder, every, "cpu", at::kFloat, /*with_head=*/true}).value();
-    const at::Tensor clean = model->CrossEntropy(tokens_);
+    const at::Tensor clean = model->CrossEntropy(tokens);
     for (const Hookpoint& hookpoint : every) {
-      const at::Tensor found = model->CrossEntropyWith(tokens_, hookpoint, [](int64_t, const at::Tensor&) {});
+      const auto paused = model->PauseAt(tokens, {hookpoint});
+      const at::Tensor found = paused->CrossEntropyWith(paused->activations().front());
       if (hookpoint.site == HookSite::kMlpInput) {
         EXPECT_LT(RelativeError(found, clean), 1e-5) << name << " " << hookpoint.ToString();
       } else {
         EXPECT_TRUE(at::equal(found, clean)) << name << " " << hookpoint.ToString();
       }
     }
-    EXPECT_TRUE(at::equal(model->CrossEntropy(tokens_), clean)) << name;
+    EXPECT_TRUE(at::equal(model->CrossEntropy(tokens), clean)) << name;
   }
 }
 
-// Several blocks of the decoder; what is handed over is what Forward gives.
-TEST_F(LanguageModelTest, AReplacementGetsEveryRowOnceAndInOrder) {
+TEST_F(LanguageModelTest, APausedPassHasTheActivationsOfForward) {
   const at::Tensor tokens = at::randint(32, {21, 50}, at::kLong);
   for (const std::string name : {"llama", "gpt_neox", "gemma2"}) {
     const std::string folder = TinyModelFolder(name);
@@ -330,15 +332,29 @@ TEST_F(LanguageModelTest, AReplacementGetsEveryRowOnceAndInOrder) {
     const auto model = LoadLanguageModel({folder, every, "cpu", at::kFloat, /*with_head=*/true}).value();
     const std::vector<at::Tensor> expected = model->Forward(tokens);
     for (size_t i = 0; i < every.size(); ++i) {
-      int64_t seen = 0;
-      model->CrossEntropyWith(tokens, every[i], [&](int64_t first_row, const at::Tensor& rows) {
-        EXPECT_EQ(first_row, seen);
-        EXPECT_EQ(rows.scalar_type(), at::kFloat);
-        EXPECT_TRUE(rows.is_contiguous());
-        EXPECT_TRUE(at::equal(rows, expected[i].narrow(0, first_row, rows.size(0)))) << every[i].ToString();
-        seen += rows.size(0);
-      });
-      EXPECT_EQ(seen, tokens.numel());
+      const auto paused = model->PauseAt(tokens, {every[i], every[i / 2]});
+      ASSERT_EQ(paused->activations().size(), 2);
+      EXPECT_TRUE(at::equal(paused->activations()[0], expected[i])) << every[i].ToString();
+      EXPECT_TRUE(at::equal(paused->activations()[1], expected[i / 2])) << every[i].ToString();
+    }
+  }
+}
+
+// Whatever was done with the model in between.
+TEST_F(LanguageModelTest, APausedPassEndsAgainAndAgainAsItDidAtFirst) {
+  for (const std::string name : kTinyModels) {
+    const std::string folder = TinyModelFolder(name);
+    const std::vector<Hookpoint> every = EveryHookpoint(folder);
+    const auto model = LoadLanguageModel({folder, every, "cpu", at::kFloat, /*with_head=*/true}).value();
+    for (const Hookpoint& hookpoint : every) {
+      const auto paused = model->PauseAt(tokens_, {hookpoint});
+      const at::Tensor activations = paused->activations().front();
+      const at::Tensor once = paused->CrossEntropyWith(activations);
+      const at::Tensor other = paused->CrossEntropyWith(activations * -3);
+      EXPECT_FALSE(at::equal(other, once)) << name << " " << hookpoint.ToString();
+      model->CrossEntropy(at::randint(32, {3, 7}, at::kLong));
+      EXPECT_TRUE(at::equal(paused->CrossEntropyWith(activations), once)) << name << " " << hookpoint.ToString();
+      EXPECT_TRUE(at::equal(paused->CrossEntropyWith(activations * -3), other)) << name << " " << hookpoint.ToString();
     }
   }
 }
@@ -349,10 +365,11 @@ TEST_F(LanguageModelTest, AReplacementChangesNothingBeforeItsPositionNorInOtherS
     const std::vector<Hookpoint> every = EveryHookpoint(folder);
     const auto model = LoadLanguageModel({folder, every, "cpu", at::kFloat, /*with_head=*/true}).value();
     for (const Hookpoint& hookpoint : every) {
-      const at::Tensor same = model->CrossEntropyWith(tokens_, hookpoint, [](int64_t, const at::Tensor&) {});
-      const at::Tensor found = model->CrossEntropyWith(tokens_, hookpoint, [](int64_t, const at::Tensor& rows) {
-        rows[5].mul_(-3).add_(at::randn({rows.size(1)}));
-      });
+      const auto paused = model->PauseAt(tokens_, {hookpoint});
+      const at::Tensor same = paused->CrossEntropyWith(paused->activations().front());
+      const at::Tensor replaced = paused->activations().front().clone();
+      replaced[5].mul_(-3).add_(at::randn({replaced.size(1)}));
+      const at::Tensor found = paused->CrossEntropyWith(replaced);
       EXPECT_TRUE(at::equal(found[0].narrow(0, 0, 5), same[0].narrow(0, 0, 5))) << hookpoint.ToString();
       EXPECT_TRUE(at::equal(found[1], same[1])) << hookpoint.ToString();
       EXPECT_NE(found[0][5].item<float>(), same[0][5].item<float>()) << name << " " << hookpoint.ToString();
@@ -365,8 +382,8 @@ TEST_F(LanguageModelTest, AnMlpReadsAReplacedInputThoughTheNormsWeightIs0) {
   model_.weights.at("model.layers.1.post_attention_layernorm.weight").zero_();
   const Hookpoint input = {1, HookSite::kMlpInput};
   const auto model = LoadLanguageModel({model_.Write(), {input}, "cpu", at::kFloat, /*with_head=*/true}).value();
-  const at::Tensor found =
-      model->CrossEntropyWith(tokens_, input, [](int64_t, const at::Tensor& rows) { rows.fill_(1); });
+  const auto paused = model->PauseAt(tokens_, {input});
+  const at::Tensor found = paused->CrossEntropyWith(at::ones_like(paused->activations().front()));
   EXPECT_GT(RelativeError(found, model->CrossEntropy(tokens_)), 1e-3);
 }
 
@@ -384,14 +401,15 @@ TEST_F(LanguageModelTest, ReplacesInBfloat16) {
     const auto model = LoadLanguageModel({folder, every, "cpu", at::kBFloat16, /*with_head=*/true}).value();
     const at::Tensor clean = model->CrossEntropy(tokens_);
     for (const Hookpoint& hookpoint : every) {
-      const auto halve = [](int64_t, const at::Tensor& rows) {
-        EXPECT_EQ(rows.scalar_type(), at::kFloat);
-        rows.mul_(0.5).add_(at::linspace(-0.5, 0.5, rows.size(1)));
-      };
-      const at::Tensor found = model->CrossEntropyWith(tokens, hookpoint, halve);
+      const auto paused = model->PauseAt(tokens, {hookpoint});
+      const at::Tensor rows = paused->activations().front();
+      EXPECT_EQ(rows.scalar_type(), at::kBFloat16);
+      const at::Tensor halved = rows.to(at::kFloat) * 0.5 + at::linspace(-0.5, 0.5, rows.size(1));
+      const at::Tensor found = paused->CrossEntropyWith(halved);
       EXPECT_LT(RelativeError(found, expected.at(hookpoint.ToString())), 5e-2) << name << " " << hookpoint.ToString();
       if (hookpoint.site == HookSite::kMlpInput) continue;
-      const at::Tensor same = model->CrossEntropyWith(tokens_, hookpoint, [](int64_t, const at::Tensor&) {});
+      const auto unchanged = model->PauseAt(tokens_, {hookpoint});
+      const at::Tensor same = unchanged->CrossEntropyWith(unchanged->activations().front());
       EXPECT_TRUE(at::equal(same, clean)) << name << " " << hookpoint.ToString();
     }
   }
