@@ -19,8 +19,8 @@ std::vector<v1::SaeSpec> ExpandPlaces(const v1::SaeGrid& grid) {
     v1::SaeSpec& place = places.emplace_back();
     place.set_hookpoint(transcoder.input());
     place.set_target_hookpoint(transcoder.target());
-    place.set_skip(grid.skip());
   }
+  for (v1::SaeSpec& place : places) place.set_skip(grid.skip());
   return places;
 }
 

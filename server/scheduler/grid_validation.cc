@@ -82,14 +82,6 @@ void CheckTranscoderNames(const v1::SaeGrid& grid, ViolationList& violations) {
   }
 }
 
-// An autoencoder's would learn the identity.
-void CheckSkip(const v1::SaeGrid& grid, ViolationList& violations) {
-  if (!grid.skip() || grid.hookpoints().empty()) return;
-  violations.Add("sae.skip",
-                 "is true; must be false where sae.hookpoints has a value: what reconstructs its own input "
-                 "would learn the identity");
-}
-
 void CheckLatents(const v1::SaeGrid& grid, ViolationList& violations) {
   CheckAxis("sae.latents", grid.latents(), violations);
   for (int i = 0; i < CheckedValues(grid.latents_size()); ++i) {
@@ -157,7 +149,6 @@ void CheckGrid(const v1::SaeGrid& grid, ViolationList& violations) {
   CheckHookpoints(grid, violations);
   CheckTranscoderNames(grid, violations);
   CheckTranscoders(grid, violations);
-  CheckSkip(grid, violations);
   CheckArchitectures(grid, violations);
   CheckLatents(grid, violations);
   CheckK(grid, violations);

@@ -115,9 +115,9 @@ TEST(Expansion, TranscodersComeAfterHookpoints) {
   spec.mutable_sae()->mutable_transcoders(0)->set_target("layers.9.mlp");
   EXPECT_THAT(Described(Expand(spec)),
               ElementsAre("layers.9 topk 512 16 0", "layers.9.mlp_in>layers.9.mlp topk 512 16 0"));
-  spec.mutable_sae()->clear_hookpoints();
   spec.mutable_sae()->set_skip(true);
   EXPECT_TRUE(Expand(spec).runs[0].sae().skip());
+  EXPECT_TRUE(Expand(spec).runs[1].sae().skip());
 }
 
 TEST(Expansion, EachRunHasTheDefaultsOfItsOwnConvention) {

@@ -94,8 +94,6 @@ INSTANTIATE_TEST_SUITE_P(
                   for (int i = 0; i < 2; ++i) AddTranscoder(s, "layers.9.mlp_in", "layers.9.mlp");
                 },
                 "sae.transcoders[1]", "is the same as sae.transcoders[0]"},
-        BadSpec{"skip_of_autoencoders", [](auto& s) { s.mutable_sae()->set_skip(true); }, "sae.skip",
-                "is true; must be false where sae.hookpoints has a value"},
         BadSpec{"runs_of_both_kinds",
                 [](auto& s) {
                   for (const char* name : {"topk", "relu"}) s.mutable_sae()->add_architectures(name);
@@ -307,6 +305,14 @@ TEST(SaeValidation, ASweepOfPenaltiesNeedsNoK) {
     spec.mutable_sae()->add_target_l0(31.5);
     EXPECT_TRUE(ValidateSweep(spec).violations.empty()) << architecture;
   }
+}
+
+TEST(SaeValidation, AutoencodersMaySkip) {
+  v1::SweepSpec spec = DemoSweep();
+  spec.mutable_sae()->set_skip(true);
+  EXPECT_TRUE(ValidateSweep(spec).violations.empty());
+  AddTranscoder(spec, "layers.9.mlp_in", "layers.9.mlp");
+  EXPECT_TRUE(ValidateSweep(spec).violations.empty());
 }
 
 TEST(SaeValidation, TranscodersNeedNoHookpointsAndMaySkip) {

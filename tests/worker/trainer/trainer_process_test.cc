@@ -247,6 +247,22 @@ TEST(TrainerProcessTest, ATranscoderIsTrainedOnBothItsHookpointsWhateverTheRanks
   EXPECT_EQ(fixture.ExportOf(together, "transcoder-0"), files);
 }
 
+// As in sparsify, whose format holds the map.
+TEST(TrainerProcessTest, AnAutoencoderMayHaveASkipConnection) {
+  TrainerFixture fixture;
+  v1::TrainerSpec spec = fixture.Spec();
+  AddRun(spec, "plain", "layers.1", 3);
+  AddRun(spec, "skip", "layers.1", 3);
+  spec.mutable_gang()->mutable_runs(1)->mutable_sae()->set_skip(true);
+  const auto ended = TrainInto(fixture, spec, 1);
+  ASSERT_TRUE(ended.at("skip").has_result()) << ended.at("skip").failure().message();
+  EXPECT_LT(ended.at("skip").result().metrics().fvu(), ended.at("plain").result().metrics().fvu());
+  const auto files = fixture.ExportOf(spec, "skip");
+  EXPECT_EQ(nlohmann::json::parse(files.at("cfg.json")).at("skip_connection"), true);
+  EXPECT_THAT(files.at("sae.safetensors"), HasSubstr("\"W_skip\""));
+  EXPECT_EQ(nlohmann::json::parse(files.at("manifest.json")).at("facts").at("training").at("skip"), true);
+}
+
 // 21 steps at hardly any rate leave the SAE as dense as it began.
 TEST(TrainerProcessTest, ATargetThatWasMissedIsReported) {
   TrainerFixture fixture;
