@@ -10,24 +10,10 @@
 #include "absl/strings/str_join.h"
 #include "common/quoted.h"
 #include "common/status.h"
+#include "sae/io/scalar_type.h"
 
 namespace seedbed {
 namespace {
-
-std::optional<at::ScalarType> FloatType(TensorType type) {
-  switch (type) {
-    case TensorType::kF64:
-      return at::kDouble;
-    case TensorType::kF32:
-      return at::kFloat;
-    case TensorType::kF16:
-      return at::kHalf;
-    case TensorType::kBF16:
-      return at::kBFloat16;
-    default:
-      return std::nullopt;
-  }
-}
 
 const StoredTensor* FindStored(absl::Span<const StoredTensor> stored, at::Tensor SaeTensors::*member) {
   const auto found = std::find_if(stored.begin(), stored.end(),
@@ -52,7 +38,7 @@ absl::StatusOr<at::Tensor> ReadTensor(const SafetensorsFile& file, const std::st
     return absl::InvalidArgumentError(absl::StrCat(file.path(), ": tensor \"", name, "\" ", message));
   };
   ASSIGN_OR_RETURN(const TensorView view, file.Find(name));
-  const std::optional<at::ScalarType> type = FloatType(view.type);
+  const std::optional<at::ScalarType> type = FloatScalarType(view.type);
   if (!type.has_value()) {
     return error(absl::StrCat("is ", TensorTypeName(view.type), ", allowed are F64, F32, F16 and BF16"));
   }

@@ -1,9 +1,10 @@
 #include "sae/evaluation/autoencoder.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/diff.h>
 #include <ATen/ops/isfinite.h>
 
+#include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -13,33 +14,41 @@
 namespace seedbed {
 namespace {
 
-absl::Status CheckTensor(const at::Tensor& tensor, absl::string_view what, at::ScalarType type,
-                         const std::vector<int64_t>& shape) {
-  if (!tensor.defined()) return absl::InvalidArgumentError(absl::StrCat("the ", what, " are missing"));
-  if (tensor.scalar_type() == type && tensor.sizes() == shape) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("the ", what, " are ", c10::toString(tensor.scalar_type()), " [",
-                                                 absl::StrJoin(tensor.sizes(), ", "), "]; needed are ",
-                                                 c10::toString(type), " [", absl::StrJoin(shape, ", "), "]"));
+absl::Status CheckRows(const at::Tensor& rows, const std::vector<int64_t>& shape) {
+  if (!rows.defined()) return absl::InvalidArgumentError("the reconstructions are missing");
+  if (rows.scalar_type() == at::kFloat && rows.sizes() == shape) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the reconstructions are ", c10::toString(rows.scalar_type()), " [",
+                                                 absl::StrJoin(rows.sizes(), ", "), "]; needed are Float [",
+                                                 absl::StrJoin(shape, ", "), "]"));
 }
 
-absl::Status CheckOffsets(const at::Tensor& offsets, int64_t rows, int64_t entries) {
-  RETURN_IF_ERROR(CheckTensor(offsets, "code's offsets", at::kLong, {rows + 1}));
-  const bool ascend = (at::diff(offsets) >= 0).all().item<bool>();
-  const auto first = offsets[0].item<int64_t>();
-  const auto last = offsets[-1].item<int64_t>();
-  if (ascend && first == 0 && last == entries) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("the code's offsets go from ", first, " to ", last,
-                                                 ascend ? "" : " and do not ascend", "; they must ascend from 0 to ",
-                                                 entries, ", the number of latents listed"));
+absl::Status CheckStarts(const std::vector<int64_t>& starts, int64_t rows, int64_t listed) {
+  const bool fit = static_cast<int64_t>(starts.size()) == rows + 1 && starts.front() == 0 && starts.back() == listed;
+  if (fit && std::is_sorted(starts.begin(), starts.end())) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the starts of ", static_cast<int64_t>(starts.size()) - 1,
+                                                 " rows of activations must ascend from 0 to ", listed,
+                                                 ", the number of latents listed, over ", rows, " rows"));
 }
 
-absl::Status CheckLatents(const at::Tensor& listed, int64_t latents) {
-  if (listed.numel() == 0) return absl::OkStatus();
-  const auto least = listed.min().item<int64_t>();
-  const auto largest = listed.max().item<int64_t>();
-  if (least >= 0 && largest < latents) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("the code lists latent ", least < 0 ? least : largest, "; must be from 0 to ", latents - 1));
+absl::Status CheckActivations(const SparseActivations& activations, int64_t rows, int64_t latents) {
+  const size_t listed = activations.latents.size();
+  RETURN_IF_ERROR(CheckStarts(activations.starts, rows, static_cast<int64_t>(listed)));
+  if (activations.values.size() != listed) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there are ", activations.values.size(), " activations of ", listed, " latents"));
+  }
+  for (size_t i = 0; i < listed; ++i) {
+    if (static_cast<int64_t>(activations.latents[i]) >= latents) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("latent ", activations.latents[i], " is listed; must be from 0 to ", latents - 1));
+    }
+    if (!std::isfinite(activations.values[i])) return absl::AbortedError("the latents' activations are not finite");
+    if (!(activations.values[i] > 0)) {
+      return absl::InvalidArgumentError(absl::StrCat("latent ", activations.latents[i], " has the activation ",
+                                                     activations.values[i], "; one that is listed must be above 0"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -54,14 +63,8 @@ absl::StatusOr<Reconstruction> ReconstructScaled(Autoencoder& autoencoder, const
 }
 
 absl::Status CheckReconstruction(const Reconstruction& reconstruction, int64_t rows, int64_t d_out, int64_t latents) {
-  const SparseCode& code = reconstruction.code;
-  RETURN_IF_ERROR(CheckTensor(reconstruction.rows, "reconstructions", at::kFloat, {rows, d_out}));
-  const int64_t entries = code.latents.defined() ? code.latents.numel() : 0;
-  RETURN_IF_ERROR(CheckTensor(code.latents, "code's latents", at::kLong, {entries}));
-  RETURN_IF_ERROR(CheckTensor(code.activations, "code's activations", at::kFloat, {entries}));
-  RETURN_IF_ERROR(CheckOffsets(code.offsets, rows, entries));
-  RETURN_IF_ERROR(CheckLatents(code.latents, latents));
-  RETURN_IF_ERROR(CheckFinite(code.activations, "latents' activations"));
+  RETURN_IF_ERROR(CheckRows(reconstruction.rows, {rows, d_out}));
+  RETURN_IF_ERROR(CheckActivations(reconstruction.activations, rows, latents));
   return CheckFinite(reconstruction.rows, "reconstructions");
 }
 

@@ -8,18 +8,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "sae/inference/sparse_activations.h"
 
 namespace seedbed {
 
-// The latents that are active in each row, in compressed sparse rows.
-struct SparseCode {
-  at::Tensor offsets;      // int64 [rows + 1], from 0, ascending: row i has the entries [offsets[i], offsets[i + 1]).
-  at::Tensor latents;      // int64 [entries]; a row has none twice.
-  at::Tensor activations;  // float32 [entries]; a latent with activation 0 counts as inactive.
-};
-
 struct Reconstruction {
-  SparseCode code;
+  SparseActivations activations;
   at::Tensor rows;  // x_hat, float32 [rows, d_out]
 };
 
@@ -42,13 +36,13 @@ struct RowScales {
   float output = 1;  // Of the rows that are reconstructed; differs from `input` in a transcoder alone.
 };
 
-// x_hat of rows as the language model has them: autoencoder(input * rows) / output. The code's activations stay as the
+// x_hat of rows as the language model has them: autoencoder(input * rows) / output. The activations stay as the
 // autoencoder has them. Errors: those of Reconstruct; ABORTED where its inputs are not finite.
 absl::StatusOr<Reconstruction> ReconstructScaled(Autoencoder& autoencoder, const at::Tensor& rows,
                                                  const RowScales& scales);
 
-// INVALID_ARGUMENT, naming the tensor, unless all have the types and shapes above for so many rows; ABORTED, naming it,
-// where one holds a value that is not finite.
+// INVALID_ARGUMENT, naming what is wrong, unless the rows have the type and shape above and the activations are as
+// sparse_activations.h says, for so many rows; ABORTED, naming it, where a value is not finite.
 absl::Status CheckReconstruction(const Reconstruction& reconstruction, int64_t rows, int64_t d_out, int64_t latents);
 
 // ABORTED: "the WHAT are not finite".

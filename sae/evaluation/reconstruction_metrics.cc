@@ -1,12 +1,12 @@
 #include "sae/evaluation/reconstruction_metrics.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/bincount.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -24,7 +24,7 @@ at::Tensor NormsOf(const at::Tensor& rows) { return at::linalg_vector_norm(rows,
 }  // namespace
 
 ReconstructionMetrics::ReconstructionMetrics(int64_t width, int64_t latents)
-    : width_(width), latents_(latents), firing_counts_(at::zeros({latents}, at::kLong)) {}
+    : width_(width), latents_(latents), firing_counts_(static_cast<size_t>(latents), 0) {}
 
 absl::Status ReconstructionMetrics::Check(const at::Tensor& x, const Reconstruction& reconstruction) const {
   if (x.dim() != 2 || x.size(0) < 1 || x.size(1) != width_ || x.scalar_type() != at::kFloat) {
@@ -47,7 +47,7 @@ absl::Status ReconstructionMetrics::Add(const at::Tensor& x, const Reconstructio
     AddDirections(wide_x, wide_x_hat);
     rows_ += count;
   }
-  AddCode(reconstruction.code);
+  AddActivations(reconstruction.activations);
   return absl::OkStatus();
 }
 
@@ -73,18 +73,13 @@ void ReconstructionMetrics::AddDirections(const at::Tensor& x, const at::Tensor&
   rows_with_norm_ += (norms > 0).sum().item<int64_t>();
 }
 
-void ReconstructionMetrics::AddCode(const SparseCode& code) {
-  const at::Tensor active = code.activations != 0;
-  firing_counts_.add_(at::bincount(code.latents.masked_select(active), {}, latents_).cpu());
-
-  // Active entries before each entry, and so before each row.
-  at::Tensor before = at::zeros({active.numel() + 1}, code.offsets.options());
-  before.narrow(0, 1, active.numel()).copy_(active.cumsum(0));
-  const at::Tensor l0 = before.index_select(0, code.offsets).diff();
-  const at::Tensor histogram = at::bincount(l0).cpu();
-  const auto length = static_cast<size_t>(histogram.numel());
-  if (l0_histogram_.size() < length) l0_histogram_.resize(length, 0);
-  for (size_t i = 0; i < length; ++i) l0_histogram_[i] += histogram.const_data_ptr<int64_t>()[i];
+void ReconstructionMetrics::AddActivations(const SparseActivations& activations) {
+  for (const uint32_t latent : activations.latents) ++firing_counts_[latent];
+  for (int64_t row = 0; row < activations.rows(); ++row) {
+    const auto l0 = static_cast<size_t>(activations.count(row));
+    if (l0_histogram_.size() <= l0) l0_histogram_.resize(l0 + 1, 0);
+    ++l0_histogram_[l0];
+  }
 }
 
 absl::StatusOr<ReconstructionSummary> ReconstructionMetrics::Result() const {
@@ -101,10 +96,10 @@ absl::StatusOr<ReconstructionSummary> ReconstructionMetrics::Result() const {
   summary.mse = squared_error_ / (rows * static_cast<double>(width_));
   summary.cosine = cosines_ / rows;
   summary.norm_ratio = norm_ratios_ / static_cast<double>(rows_with_norm_);
-  summary.l0 = static_cast<double>(firing_counts_.sum().item<int64_t>()) / rows;
+  summary.l0 = static_cast<double>(std::accumulate(firing_counts_.begin(), firing_counts_.end(), int64_t{0})) / rows;
   summary.l0_histogram = l0_histogram_;
-  for (int64_t latent = 0; latent < latents_; ++latent) {
-    const double frequency = static_cast<double>(firing_counts_.const_data_ptr<int64_t>()[latent]) / rows;
+  for (const int64_t count : firing_counts_) {
+    const double frequency = static_cast<double>(count) / rows;
     summary.firing_frequency.push_back(frequency);
     if (frequency == 0) ++summary.dead_latents;
     if (frequency > kDenseFrequency) ++summary.dense_latents;

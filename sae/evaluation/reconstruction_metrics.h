@@ -8,7 +8,7 @@
 //   MSE                 mean over rows and columns; SAELens' mse is d times that.
 //   cosine, norm ratio  means over rows as in both libraries. They divide by the norm 0, or SAELens by 1 in its place;
 //                       here a zero row has the cosine 0, and a zero x no norm ratio.
-//   L0, firing          an activation other than 0, as in both.
+//   L0, firing          an activation above 0, as in both.
 #ifndef SEEDBED_SAE_EVALUATION_RECONSTRUCTION_METRICS_H_
 #define SEEDBED_SAE_EVALUATION_RECONSTRUCTION_METRICS_H_
 
@@ -58,7 +58,7 @@ class ReconstructionMetrics {
   // x, x_hat: float64 [rows, width].
   void AddVariance(const at::Tensor& x);
   void AddDirections(const at::Tensor& x, const at::Tensor& x_hat);
-  void AddCode(const SparseCode& code);
+  void AddActivations(const SparseActivations& activations);
 
   const int64_t width_;
   const int64_t latents_;
@@ -70,7 +70,7 @@ class ReconstructionMetrics {
   double norm_ratios_ = 0;
   int64_t rows_with_norm_ = 0;  // Those with x != 0.
   std::vector<int64_t> l0_histogram_;
-  at::Tensor firing_counts_;  // int64 [latents], on the CPU.
+  std::vector<int64_t> firing_counts_;  // [latents]
 };
 
 }  // namespace seedbed

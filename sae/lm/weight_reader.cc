@@ -10,20 +10,10 @@
 
 #include "absl/strings/string_view.h"
 #include "common/status.h"
+#include "sae/io/scalar_type.h"
 
 namespace seedbed {
 namespace {
-
-at::ScalarType ScalarTypeOf(TensorType type) {
-  switch (type) {
-    case TensorType::kF16:
-      return at::kHalf;
-    case TensorType::kBF16:
-      return at::kBFloat16;
-    default:
-      return at::kFloat;
-  }
-}
 
 // `Bits` is an integer of the values' width; an exponent of all ones is an infinity or not a number.
 template <typename Bits, Bits kExponent>
@@ -44,10 +34,11 @@ bool AllFinite(const at::Tensor& tensor) {
   return AllFinite<uint32_t, 0x7f800000u>(tensor.const_data_ptr(), tensor.numel());
 }
 
-// Mapped bytes need not be aligned, so they are copied before LibTorch sees them.
+// Of a model folder, whose tensors are float32, float16 or bfloat16. Mapped bytes need not be aligned, so they are
+// copied before LibTorch sees them.
 void CopyConverted(const TensorView& view, const at::Tensor& out) {
   constexpr int64_t kPiece = int64_t{1} << 20;
-  const at::ScalarType type = ScalarTypeOf(view.type);
+  const at::ScalarType type = *FloatScalarType(view.type);
   if (type == out.scalar_type()) {
     std::memcpy(out.data_ptr(), view.bytes.data(), view.bytes.size());
     return;

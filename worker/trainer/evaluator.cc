@@ -1,6 +1,5 @@
 #include "worker/trainer/evaluator.h"
 
-#include "ATen/ops/from_blob.h"
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "sae/inference/encoder.h"
@@ -19,28 +18,14 @@ class DictionaryAutoencoder final : public Autoencoder {
 
   absl::StatusOr<Reconstruction> Reconstruct(const at::Tensor& rows) override {
     const at::Tensor here = rows.to(at::kCPU).contiguous();
-    ASSIGN_OR_RETURN(const SparseActivations activations, Encode(dictionary_, here));
-    ASSIGN_OR_RETURN(const at::Tensor reconstructed, Decode(dictionary_, activations, here));
     Reconstruction out;
-    out.code = CodeOf(activations, rows.device());
+    ASSIGN_OR_RETURN(out.activations, Encode(dictionary_, here));
+    ASSIGN_OR_RETURN(const at::Tensor reconstructed, Decode(dictionary_, out.activations, here));
     out.rows = reconstructed.to(rows.device());
     return out;
   }
 
  private:
-  static SparseCode CodeOf(const SparseActivations& activations, at::Device device) {
-    const std::vector<int64_t> latents(activations.latents.begin(), activations.latents.end());
-    const auto copy = [device](const void* values, size_t count, at::ScalarType type) {
-      // from_blob only reads.
-      return at::from_blob(const_cast<void*>(values), {static_cast<int64_t>(count)}, type).clone().to(device);
-    };
-    SparseCode code;
-    code.offsets = copy(activations.starts.data(), activations.starts.size(), at::kLong);
-    code.latents = copy(latents.data(), latents.size(), at::kLong);
-    code.activations = copy(activations.values.data(), activations.values.size(), at::kFloat);
-    return code;
-  }
-
   const Dictionary dictionary_;
 };
 
@@ -70,7 +55,7 @@ absl::StatusOr<std::vector<absl::StatusOr<RunEvaluation>>> Evaluator::Evaluate(c
   std::vector<std::unique_ptr<Autoencoder>> owned;
   std::vector<Autoencoder*> autoencoders;
   for (const HostedRun* run : runs) {
-    owned.push_back(std::make_unique<DictionaryAutoencoder>(run->sae().ExportDictionary()));
+    owned.push_back(std::make_unique<DictionaryAutoencoder>(run->dictionary()));
     autoencoders.push_back(owned.back().get());
   }
   absl::StatusOr<std::vector<absl::StatusOr<SplicedEvaluation>>> spliced = loss->Evaluate(autoencoders, scales);

@@ -29,7 +29,7 @@ class Evaluator {
   // Whether an evaluation falls between `before` and `after` rows trained on, besides that at the end.
   bool IsDue(int64_t before, int64_t after) const;
 
-  // By run, of runs with the same hookpoints; copies of all their dictionaries are held at once. The model is loaded,
+  // By run, of runs with the same hookpoints; all their dictionaries are held at once. The model is loaded,
   // and what no SAE changes is measured, the first time that such runs come; both are kept. Errors: as
   // StreamInputs::LoadWithHead, SplicedLoss::Create and SplicedLoss::Evaluate; ABORTED, naming the tensor, is a run's
   // own.

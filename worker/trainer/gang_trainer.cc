@@ -102,6 +102,9 @@ absl::Status GangTrainer::Train() {
       RETURN_IF_ERROR(EvaluateBetweenBatches());
   }
   reporter_->Report(runs_, *stream_, steps_, step_time_);
+  for (HostedRun& run : runs_) {
+    if (!run.ended()) run.FinishTraining();
+  }
   if (evaluator_ != nullptr) RETURN_IF_ERROR(EvaluateRuns());
   return ExportRuns();
 }

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
-#include "sae/checkpoint/dictionary.h"
 
 namespace seedbed {
 
@@ -38,6 +37,16 @@ absl::Status HostedRun::Step(const at::Tensor& input, const at::Tensor& target) 
   ASSIGN_OR_RETURN(const StepMetrics metrics, sae_->Step(input, target));
   recorder_.Add(metrics);
   return absl::OkStatus();
+}
+
+void HostedRun::FinishTraining() {
+  dictionary_ = sae_->ExportDictionary();
+  sae_.reset();
+}
+
+void HostedRun::End() {
+  sae_.reset();
+  dictionary_.reset();
 }
 
 }  // namespace seedbed

@@ -3,6 +3,7 @@
 #define SEEDBED_WORKER_TRAINER_HOSTED_RUN_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "sae/arch/trainable_sae.h"
+#include "sae/checkpoint/dictionary.h"
 #include "worker/trainer/run_evaluation.h"
 #include "worker/trainer/run_recorder.h"
 #include "worker/trainer/trainer_plan.h"
@@ -27,24 +29,32 @@ class HostedRun {
   const PlannedRun& planned() const { return planned_; }
   const std::string& run_id() const { return planned_.run_id; }
   const RunRecorder& recorder() const { return recorder_; }
-  const TrainableSae& sae() const { return *sae_; }
-  bool ended() const { return sae_ == nullptr; }
+  bool ended() const { return sae_ == nullptr && !dictionary_.has_value(); }
 
-  // One step on the batches of the run's hookpoints. !ended(). Errors: as TrainableSae::Step.
+  // One step on the batches of the run's hookpoints. !ended(), and training is not finished. Errors: as
+  // TrainableSae::Step.
   absl::Status Step(const at::Tensor& input, const at::Tensor& target);
 
   // On held-out tokens, in the order in which they were made.
   const std::vector<RunEvaluation>& evaluations() const { return evaluations_; }
   void AddEvaluation(RunEvaluation evaluation) { evaluations_.push_back(std::move(evaluation)); }
 
-  // Nothing more is to be trained; lets go of the SAE.
-  void End() { sae_.reset(); }
+  // What was learnt so far, !ended(): a copy, or when training is finished the one that is kept, whose tensors are not
+  // to be changed.
+  Dictionary dictionary() const { return dictionary_.has_value() ? *dictionary_ : sae_->ExportDictionary(); }
+
+  // No step is to follow: keeps the dictionary and lets go of all that only training needs. !ended().
+  void FinishTraining();
+
+  // The run is exported or has failed; lets go of everything.
+  void End();
 
  private:
   HostedRun(PlannedRun planned, std::unique_ptr<TrainableSae> sae, RunRecorder recorder);
 
   PlannedRun planned_;
-  std::unique_ptr<TrainableSae> sae_;  // Null once the run has ended.
+  std::unique_ptr<TrainableSae> sae_;     // Until training is finished or the run has ended.
+  std::optional<Dictionary> dictionary_;  // From then on until the run has ended.
   RunRecorder recorder_;
   std::vector<RunEvaluation> evaluations_;
 };

@@ -154,7 +154,7 @@ absl::StatusOr<ExportedDictionary> WriteFolder(const TrainerPlan& plan, const Ho
   RETURN_IF_ERROR(MakeFolders(sweep_folder));
   std::map<std::string, std::string> files = EvaluationFiles(run.evaluations());
   files["training.csv"] = run.recorder().training_csv();
-  return ExportDictionary(WithoutScale(run.sae().ExportDictionary(), provenance.input_scale, provenance.target_scale),
+  return ExportDictionary(WithoutScale(run.dictionary(), provenance.input_scale, provenance.target_scale),
                           FactsJson(plan, run, provenance), files, plan.spec.gang().attempt(),
                           JoinPath(sweep_folder, run.run_id()));
 }

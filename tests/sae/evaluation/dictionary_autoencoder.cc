@@ -2,12 +2,9 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/linear.h>
-#include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/relu.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/topk.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -15,6 +12,24 @@
 #include <tuple>
 
 namespace seedbed {
+
+namespace {
+
+// int64 and float32 [rows, k]: those that are above 0.
+SparseActivations Listed(const at::Tensor& latents, const at::Tensor& values) {
+  SparseActivations listed;
+  for (int64_t row = 0; row < latents.size(0); ++row) {
+    for (int64_t i = row * latents.size(1); i < (row + 1) * latents.size(1); ++i) {
+      if (!(values.const_data_ptr<float>()[i] > 0)) continue;
+      listed.latents.push_back(static_cast<uint32_t>(latents.const_data_ptr<int64_t>()[i]));
+      listed.values.push_back(values.const_data_ptr<float>()[i]);
+    }
+    listed.starts.push_back(static_cast<int64_t>(listed.latents.size()));
+  }
+  return listed;
+}
+
+}  // namespace
 
 absl::StatusOr<Reconstruction> DictionaryAutoencoder::Reconstruct(const at::Tensor& rows) {
   most_rows_at_once_ = std::max(most_rows_at_once_, rows.size(0));
@@ -24,9 +39,7 @@ absl::StatusOr<Reconstruction> DictionaryAutoencoder::Reconstruct(const at::Tens
   const auto [activations, latents] = at::topk(pre_activations, dictionary_.k, 1);
   const at::Tensor sparse = at::zeros_like(pre_activations).scatter(1, latents, activations);
   Reconstruction reconstruction;
-  reconstruction.code.offsets = at::arange(rows.size(0) + 1, at::kLong) * dictionary_.k;
-  reconstruction.code.latents = latents.reshape(-1);
-  reconstruction.code.activations = activations.reshape(-1);
+  reconstruction.activations = Listed(latents.contiguous(), activations.contiguous());
   reconstruction.rows = sparse.matmul(dictionary_.decoder_weight) + dictionary_.decoder_bias;
   return reconstruction;
 }
@@ -53,18 +66,14 @@ Dictionary RandomDictionary(int64_t latents, int64_t width, int64_t k) {
   return dictionary;
 }
 
-SparseCode CodeOf(const std::vector<std::vector<int64_t>>& latents_of_rows) {
-  std::vector<int64_t> offsets = {0};
-  std::vector<int64_t> latents;
+SparseActivations ActivationsOf(const std::vector<std::vector<int64_t>>& latents_of_rows) {
+  SparseActivations activations;
   for (const std::vector<int64_t>& row : latents_of_rows) {
-    latents.insert(latents.end(), row.begin(), row.end());
-    offsets.push_back(static_cast<int64_t>(latents.size()));
+    activations.latents.insert(activations.latents.end(), row.begin(), row.end());
+    activations.starts.push_back(static_cast<int64_t>(activations.latents.size()));
   }
-  SparseCode code;
-  code.offsets = at::tensor(offsets, at::kLong);
-  code.latents = at::tensor(latents, at::kLong);
-  code.activations = at::ones({code.latents.numel()}, at::kFloat);
-  return code;
+  activations.values.assign(activations.latents.size(), 1.0f);
+  return activations;
 }
 
 }  // namespace seedbed

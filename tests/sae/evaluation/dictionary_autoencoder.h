@@ -42,8 +42,8 @@ Dictionary DictionaryOf(const std::map<std::string, at::Tensor>& tensors, const 
 // Normally distributed, with unit decoder rows; equal for equal arguments.
 Dictionary RandomDictionary(int64_t latents, int64_t width, int64_t k);
 
-// The code of rows that have these latents, all with activation 1.
-SparseCode CodeOf(const std::vector<std::vector<int64_t>>& latents_of_rows);
+// Of rows that have these latents, all with activation 1.
+SparseActivations ActivationsOf(const std::vector<std::vector<int64_t>>& latents_of_rows);
 
 }  // namespace seedbed
 

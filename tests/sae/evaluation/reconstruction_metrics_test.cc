@@ -37,7 +37,7 @@ class ReconstructionMetricsTest : public ::testing::Test {
   }
 
   at::Tensor x_ = at::tensor({1.0f, 2.0f, 3.0f, 0.0f, -1.0f, 5.0f}).view({2, 3});
-  Reconstruction reconstruction_{CodeOf({{0, 3}, {1}}), x_.clone()};
+  Reconstruction reconstruction_{ActivationsOf({{0, 3}, {1}}), x_.clone()};
   ReconstructionMetrics metrics_{3, 4};
 };
 
@@ -51,12 +51,11 @@ TEST_F(ReconstructionMetricsTest, NamesTheTensorThatIsNotFinite) {
   reconstruction_.rows[0][0] = kInfinity;
   ExpectRefused(kAborted, "the reconstructions are not finite");
   reconstruction_.rows[0][0] = 0;
-  reconstruction_.code.activations[2] = kNaN;
+  reconstruction_.activations.values[2] = kNaN;
   ExpectRefused(kAborted, "the latents' activations are not finite");
 }
 
 TEST_F(ReconstructionMetricsTest, NamesATensorOfTheWrongShapeOrType) {
-  const Reconstruction good = reconstruction_;
   x_ = x_.to(at::kDouble);
   ExpectRefused(kInvalid, "the activations are Double [2, 3]; needed are Float [1 or more, 3]");
   x_ = at::zeros({0, 3});
@@ -66,30 +65,24 @@ TEST_F(ReconstructionMetricsTest, NamesATensorOfTheWrongShapeOrType) {
   ExpectRefused(kInvalid, "the reconstructions are Float [2, 4]; needed are Float [2, 3]");
   reconstruction_.rows = at::Tensor();
   ExpectRefused(kInvalid, "the reconstructions are missing");
-  reconstruction_ = good;
-  reconstruction_.code.latents = good.code.latents.to(at::kInt);
-  ExpectRefused(kInvalid, "the code's latents are Int [3]; needed are Long [3]");
-  reconstruction_ = good;
-  reconstruction_.code.activations = at::ones({2});
-  ExpectRefused(kInvalid, "the code's activations are Float [2]; needed are Float [3]");
-  reconstruction_ = good;
-  reconstruction_.code.offsets = at::tensor({int64_t{0}, int64_t{3}});
-  ExpectRefused(kInvalid, "the code's offsets are Long [2]; needed are Long [3]");
 }
 
-TEST_F(ReconstructionMetricsTest, NamesACodeThatIsNone) {
-  const SparseCode good = reconstruction_.code;
-  const std::vector<std::vector<int64_t>> wrong_offsets = {{1, 2, 3}, {0, 2, 4}, {0, 4, 3}, {0, -1, 3}};
-  for (const std::vector<int64_t>& offsets : wrong_offsets) {
-    reconstruction_.code.offsets = at::tensor(offsets, at::kLong);
-    ExpectRefused(kInvalid, "they must ascend from 0 to 3");
+TEST_F(ReconstructionMetricsTest, NamesActivationsThatAreNone) {
+  const SparseActivations good = reconstruction_.activations;
+  const std::vector<std::vector<int64_t>> wrong_starts = {{1, 2, 3}, {0, 2, 4}, {0, 4, 3}, {0, -1, 3}, {0, 3}};
+  for (const std::vector<int64_t>& starts : wrong_starts) {
+    reconstruction_.activations.starts = starts;
+    ExpectRefused(kInvalid, "must ascend from 0 to 3, the number of latents listed, over 2 rows");
   }
-  reconstruction_.code = good;
-  for (const int64_t latent : {-1, 4}) {
-    reconstruction_.code.latents = good.latents.clone();
-    reconstruction_.code.latents[1] = latent;
-    ExpectRefused(kInvalid, "latent " + std::to_string(latent) + "; must be from 0 to 3");
-  }
+  reconstruction_.activations = good;
+  reconstruction_.activations.latents[1] = 4;
+  ExpectRefused(kInvalid, "latent 4 is listed; must be from 0 to 3");
+  reconstruction_.activations = good;
+  reconstruction_.activations.values.pop_back();
+  ExpectRefused(kInvalid, "there are 2 activations of 3 latents");
+  reconstruction_.activations = good;
+  reconstruction_.activations.values[0] = 0;
+  ExpectRefused(kInvalid, "latent 0 has the activation 0; one that is listed must be above 0");
 }
 
 TEST_F(ReconstructionMetricsTest, NeedsARowAndVariance) {
@@ -125,7 +118,7 @@ TEST_F(ReconstructionMetricsTest, APerfectReconstructionExplainsEverything) {
 TEST_F(ReconstructionMetricsTest, TheMeanExplainsNothing) {
   const at::Tensor x = at::randn({1000, 3}) + 1e4;
   reconstruction_.rows = x.mean(0, true, at::kDouble).to(at::kFloat).expand_as(x).contiguous();
-  reconstruction_.code = CodeOf(std::vector<std::vector<int64_t>>(1000));
+  reconstruction_.activations = ActivationsOf(std::vector<std::vector<int64_t>>(1000));
   ASSERT_TRUE(metrics_.Add(x, reconstruction_).ok());
   const ReconstructionSummary found = metrics_.Result().value();
   EXPECT_NEAR(found.fvu, 1, 1e-6);  // The mean is rounded to float32.
@@ -141,23 +134,13 @@ TEST_F(ReconstructionMetricsTest, ShrinkageShowsInTheNormRatioAndNotInTheCosine)
   EXPECT_DOUBLE_EQ(metrics_.Result()->norm_ratio, 0.75);
 }
 
-TEST_F(ReconstructionMetricsTest, AnActivationOf0IsInactive) {
-  reconstruction_.code.activations[0] = 0;
-  ASSERT_TRUE(metrics_.Add(x_, reconstruction_).ok());
-  const ReconstructionSummary found = metrics_.Result().value();
-  EXPECT_THAT(found.firing_frequency, ElementsAre(0, 0.5, 0, 0.5));
-  EXPECT_THAT(found.l0_histogram, ElementsAre(0, 2));
-  EXPECT_EQ(found.l0, 1);
-  EXPECT_EQ(found.dead_latents, 2);
-}
-
 // 10 rows: latent 0 fires in all, latent 1 in two, latent 2 in one, latent 3 in none.
 TEST_F(ReconstructionMetricsTest, DenseIsMoreThanATenth) {
   std::vector<std::vector<int64_t>> latents(10, {0});
   latents[2] = {0, 1, 2};
   latents[3] = {0, 1};
   const at::Tensor x = at::randn({10, 3});
-  ASSERT_TRUE(metrics_.Add(x, {CodeOf(latents), x}).ok());
+  ASSERT_TRUE(metrics_.Add(x, {ActivationsOf(latents), x}).ok());
   const ReconstructionSummary found = metrics_.Result().value();
   EXPECT_EQ(found.dense_latents, 2);
   EXPECT_EQ(found.dead_latents, 1);
@@ -168,7 +151,7 @@ TEST_F(ReconstructionMetricsTest, DenseIsMoreThanATenth) {
 TEST_F(ReconstructionMetricsTest, ARowMayHaveEveryLatent) {
   std::vector<int64_t> all(4);
   std::iota(all.begin(), all.end(), 0);
-  ASSERT_TRUE(metrics_.Add(x_, {CodeOf({all, all}), x_}).ok());
+  ASSERT_TRUE(metrics_.Add(x_, {ActivationsOf({all, all}), x_}).ok());
   EXPECT_THAT(metrics_.Result()->l0_histogram, ElementsAre(0, 0, 0, 0, 2));
 }
 
@@ -181,7 +164,7 @@ TEST(ReconstructScaledTest, GivesRowsInTheModelsUnits) {
   const Reconstruction expected = ReconstructScaled(plain, x, {}).value();
   const Reconstruction found = ReconstructScaled(scaled, x, {2.5f, 2.5f}).value();
   EXPECT_LT(((found.rows - expected.rows).norm() / expected.rows.norm()).item<double>(), 1e-5);
-  EXPECT_TRUE(found.code.latents.equal(expected.code.latents));
+  EXPECT_EQ(found.activations.latents, expected.activations.latents);
 }
 
 TEST(ReconstructScaledTest, NamesInputsThatAreNotFinite) {

@@ -88,7 +88,8 @@ class FunctionAutoencoder final : public Autoencoder {
   absl::StatusOr<Reconstruction> Reconstruct(const at::Tensor& rows) override {
     const absl::StatusOr<at::Tensor> made = make_(rows);
     if (!made.ok()) return made.status();
-    return Reconstruction{CodeOf(std::vector<std::vector<int64_t>>(static_cast<size_t>(rows.size(0)), {0})), *made};
+    return Reconstruction{ActivationsOf(std::vector<std::vector<int64_t>>(static_cast<size_t>(rows.size(0)), {0})),
+                          *made};
   }
 
  private:

@@ -10,6 +10,7 @@
 #include "common/file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "sae/io/safetensors.h"
 #include "tests/worker/trainer/rank_process.h"
 #include "tests/worker/trainer/small_model.h"
 
@@ -172,6 +173,57 @@ TEST_F(TrainerFailuresTest, ARunThatIsNotFiniteFailsAlone) {
   EXPECT_THAT(fixture_.ExportOf(spec_, "run"), IsEmpty());
   EXPECT_TRUE(ended.at("sibling").has_result());
   EXPECT_THAT(fixture_.ExportOf(spec_, "sibling"), SizeIs(4));
+}
+
+// What sparsify might have left of a training that diverged: finite, but no batch comes through it.
+void WriteHugeDictionary(const std::string& folder) {
+  constexpr int64_t kLatents = 48;
+  constexpr int64_t kWidth = 16;
+  const std::vector<float> huge(kLatents * kWidth, 1e37f);
+  const std::vector<float> ones(kLatents * kWidth, 1.0f);
+  const auto bytes = [](const std::vector<float>& values, int64_t count) {
+    return absl::string_view(reinterpret_cast<const char*>(values.data()), static_cast<size_t>(count) * sizeof(float));
+  };
+  ASSERT_TRUE(MakeFolders(folder).ok());
+  std::ofstream(JoinPath(folder, "cfg.json"))
+      << R"({"activation": "topk", "expansion_factor": 3, "normalize_decoder": true, "num_latents": 48, "k": 4,)"
+      << R"( "multi_topk": false, "skip_connection": false, "transcode": false, "d_in": 16})";
+  const absl::Status written =
+      WriteSafetensors(JoinPath(folder, "sae.safetensors"),
+                       {{"encoder.weight", TensorType::kF32, {kLatents, kWidth}, bytes(huge, kLatents * kWidth)},
+                        {"encoder.bias", TensorType::kF32, {kLatents}, bytes(ones, kLatents)},
+                        {"W_dec", TensorType::kF32, {kLatents, kWidth}, bytes(ones, kLatents * kWidth)},
+                        {"b_dec", TensorType::kF32, {kWidth}, bytes(ones, kWidth)}},
+                       {});
+  ASSERT_TRUE(written.ok()) << written;
+}
+
+TEST_F(TrainerFailuresTest, ASiblingThatIsNotFiniteLeavesTheOthersTheirBytes) {
+  SetSequences(spec_, 40);
+  spec_.mutable_gang()->mutable_evaluation()->set_sequences(5);
+  spec_.mutable_gang()->mutable_evaluation()->set_every_tokens(256);
+  for (const uint64_t seed : {1, 2}) AddRun(spec_, absl::StrCat("run-", seed), "layers.1", seed);
+  v1::TrainerSpec with = spec_;
+  WriteHugeDictionary(fixture_.Path("huge"));
+  with.mutable_gang()->mutable_runs(1)->mutable_sae()->set_init_from(fixture_.Path("huge"));
+  RankProcess rank = Start(with);
+  ASSERT_TRUE(rank.Finish().ok()) << rank.LogTail();
+  const v1::Failure failure = rank.ended().at("run-1").failure();
+  EXPECT_EQ(failure.kind(), v1::FAILURE_KIND_NOT_FINITE);
+  EXPECT_THAT(failure.message(), AllOf(HasSubstr("step 1: the "), HasSubstr(" is not finite")));
+  EXPECT_THAT(fixture_.ExportOf(with, "run-1"), IsEmpty());
+
+  v1::TrainerSpec without = spec_;
+  without.mutable_gang()->mutable_runs()->DeleteSubrange(1, 1);
+  without.set_artifact_root(fixture_.Path("without"));
+  ASSERT_TRUE(MakeFolders(without.artifact_root()).ok());
+  RankProcess undisturbed = Start(without);
+  ASSERT_TRUE(undisturbed.Finish().ok()) << undisturbed.LogTail();
+  for (const char* run_id : {"run", "run-2"}) {
+    const auto files = fixture_.ExportOf(with, run_id);
+    EXPECT_THAT(files, SizeIs(6)) << run_id;
+    EXPECT_EQ(files, fixture_.ExportOf(without, run_id)) << run_id;
+  }
 }
 
 // Long enough that it is still at work when something happens to it.
