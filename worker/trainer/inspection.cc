@@ -63,6 +63,8 @@ class Inspector {
   void InspectLanguageModel();
   // By canonical names, as `resolve` gives them. False where one can't be used.
   bool NameTranscoders(const std::function<absl::StatusOr<Hookpoint>(const std::string&)>& resolve);
+  // A reconstruction is spliced in at the target while the model runs, so the input must have been computed by then.
+  absl::Status CheckCanBeEvaluated(const Hookpoint& input, const Hookpoint& target) const;
   void InspectTokens();
   // The token files by themselves; false where one of them can't be used.
   bool InspectTokenFiles();
@@ -77,6 +79,13 @@ class Inspector {
   v1::InspectionResult& result_;
   std::optional<ModelFacts> model_;
 };
+
+absl::Status Inspector::CheckCanBeEvaluated(const Hookpoint& input, const Hookpoint& target) const {
+  if (spec_.evaluation().sequences() == 0 || !(target < input)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("is ", target.ToString(), ", which comes before the input ",
+                                                 input.ToString(),
+                                                 "; where evaluation.sequences is above 0 it must come after it"));
+}
 
 void Inspector::InspectLanguageModel() {
   if (spec_.model().path().empty()) return;
@@ -107,6 +116,7 @@ bool Inspector::NameTranscoders(const std::function<absl::StatusOr<Hookpoint>(co
     const absl::StatusOr<Hookpoint> target = resolve(given.target());
     if (!Check(absl::StrCat(field, ".input"), input.status())) return false;
     if (!Check(absl::StrCat(field, ".target"), target.status())) return false;
+    if (!Check(absl::StrCat(field, ".target"), CheckCanBeEvaluated(*input, *target))) return false;
     v1::TranscoderSpec& named = *result_.add_transcoders();
     named.set_input(input->ToString());
     named.set_target(target->ToString());

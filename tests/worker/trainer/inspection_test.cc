@@ -111,6 +111,14 @@ TEST_F(InspectionTest, NamesTheEndOfATranscoderThatIsNotInTheModel) {
   ExpectViolation("sae.transcoders[1].input", {"nonsense"});
 }
 
+TEST_F(InspectionTest, FindsATranscoderThatRunsBackwardsWhereItIsToBeEvaluated) {
+  spec().mutable_data()->set_max_tokens(160);
+  AddTranscoder(spec(), "layers.1.mlp", "layers.1.mlp_in");
+  EXPECT_THAT(Run().violations(), IsEmpty());
+  spec().mutable_evaluation()->set_sequences(5);
+  ExpectViolation("sae.transcoders[0].target", {"is layers.1.mlp_in, which comes before the input layers.1.mlp;"});
+}
+
 TEST_F(InspectionTest, AFoldersTranscodersHaveAFolderForEachEnd) {
   WriteRows("layers.1.mlp_in", 40, 8);
   WriteRows("layers.1.mlp", 40, 24);
