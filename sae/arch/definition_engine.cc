@@ -2,11 +2,15 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "ATen/Context.h"
 #include "ATen/TensorOperators.h"
 #include "ATen/core/grad_mode.h"
+#include "ATen/ops/cat.h"
+#include "ATen/ops/count_nonzero.h"
 #include "ATen/ops/isfinite.h"
+#include "ATen/ops/stack.h"
 #include "ATen/ops/where.h"
 #include "ATen/ops/zeros.h"
 #include "ATen/ops/zeros_like.h"
@@ -14,6 +18,7 @@
 #include "common/status.h"
 #include "sae/arch/initialization.h"
 #include "sae/arch/step_checks.h"
+#include "sae/checkpoint/expected_tensors.h"
 
 namespace seedbed {
 namespace {
@@ -34,6 +39,9 @@ SaeTensors Map(const SaeTensors& tensors, Function function) {
 
 at::Tensor Lerp(const at::Tensor& from, const at::Tensor& to, double weight) { return from + weight * (to - from); }
 
+// What a step measures of its losses, in one tensor: a GPU is asked once.
+enum Number { kLoss, kTotalVariance, kSquaredError, kAuxiliary, kActive, kSmallestActive, kLossNumbers };
+
 class DefinitionEngine final : public SaeEngine {
  public:
   DefinitionEngine(const Architecture& architecture, const SaeConfig& config, const SaeTensors& initial,
@@ -50,10 +58,14 @@ class DefinitionEngine final : public SaeEngine {
 
  private:
   bool is_signum() const { return config_.optimizer.kind == OptimizerKind::kSignum; }
+  // Whether encoding after training asks for the smallest activation.
+  bool has_threshold() const { return HasK(config_.architecture) && config_.architecture != "topk"; }
   void SetMatrixPrecision() const;
   void FindGradients(const SaeTensors& leaves, const SaeLoss& loss);
-  absl::StatusOr<BatchLosses> Read(const SaeLoss& loss, const at::Tensor& target, int64_t step) const;
-  absl::Status CheckGradients(int64_t step) const;
+  at::Tensor Measure(const SaeLoss& loss, const at::Tensor& target, const at::Tensor& total_variance) const;
+  at::Tensor GradientsFinite() const;
+  absl::Status Check(const at::Tensor& numbers, int64_t step) const;
+  BatchLosses LossesOf(const at::Tensor& numbers) const;
   void UpdateWithAdam(const OptimizerUpdate& update, const SaeTensorField& field);
   void UpdateWithSignum(const OptimizerUpdate& update, const SaeTensorField& field);
 
@@ -66,7 +78,6 @@ class DefinitionEngine final : public SaeEngine {
   // Of one step.
   SaeTensors gradients_;
   at::Tensor fired_;
-  at::Tensor total_variance_;
   int64_t rows_ = 0;
 };
 
@@ -106,17 +117,19 @@ absl::StatusOr<BatchLosses> DefinitionEngine::Differentiate(const at::Tensor& in
   const at::AutoGradMode with_gradients(true);
   const SaeTensors leaves =
       Map(parameters_, [](const at::Tensor& tensor) { return tensor.detach().requires_grad_(true); });
-  total_variance_ = (target - ColumnMeans(target)).square().sum();
-  RETURN_IF_ERROR(CheckTotalVariance(plan.step, total_variance_.item<double>()));
+  const at::Tensor total_variance = (target - ColumnMeans(target)).square().sum();
   const at::Tensor since = config_.auxiliary_alpha > 0 ? rows_since_active_ : at::Tensor();
-  const SaeLoss loss =
-      architecture_.loss({config_, leaves, input, target, total_variance_, since, plan.sparsity_coefficient});
-  ASSIGN_OR_RETURN(const BatchLosses losses, Read(loss, target, plan.step));
+  SaeLoss loss = architecture_.loss({config_, leaves, input, target, total_variance, since, plan.sparsity_coefficient});
+  const at::Tensor measured = Measure(loss, target, total_variance);
+  loss.activations = at::Tensor();  // Two of [B, n] less beside what backward takes.
+  loss.ranks = at::Tensor();
   FindGradients(leaves, loss);
-  RETURN_IF_ERROR(CheckGradients(plan.step));
+  // The one time that the host waits for a GPU, but for what the loss itself asks.
+  const at::Tensor numbers = at::cat({measured, GradientsFinite()}).cpu();
+  RETURN_IF_ERROR(Check(numbers, plan.step));
   fired_ = loss.fired;
   rows_ = input.size(0);
-  return losses;
+  return LossesOf(numbers);
 }
 
 // A setting of the whole process, so every step says what it needs.
@@ -139,39 +152,65 @@ void DefinitionEngine::FindGradients(const SaeTensors& leaves, const SaeLoss& lo
   gradients_.decoder_weight -= (gradients_.decoder_weight * units).sum(1, /*keepdim=*/true) * units;
 }
 
-absl::StatusOr<BatchLosses> DefinitionEngine::Read(const SaeLoss& loss, const at::Tensor& target, int64_t step) const {
-  BatchLosses losses;
-  losses.loss = loss.loss.item<double>();
-  losses.total_variance = total_variance_.item<double>();
-  losses.squared_error = (target - loss.reconstruction).square().sum().item<double>();
-  if (!std::isfinite(losses.squared_error / losses.total_variance)) return NotFinite(step, "loss (FVU)");
-  if (loss.auxiliary.defined()) losses.auxiliary = loss.auxiliary.item<double>();
-  if (!std::isfinite(losses.auxiliary)) return NotFinite(step, "auxiliary loss");
-  if (!std::isfinite(losses.loss)) return NotFinite(step, "loss");
-  losses.active = (loss.activations != 0).sum().item<int64_t>();
-  const double infinity = std::numeric_limits<double>::infinity();
-  const at::Tensor& ranks = loss.ranks.defined() ? loss.ranks : loss.activations;
-  const double smallest = at::where(ranks > 0, ranks, infinity).min().item<double>();
-  losses.smallest_active = std::isfinite(smallest) ? smallest : 0;
-  return losses;
+// As Number counts them.
+at::Tensor DefinitionEngine::Measure(const SaeLoss& loss, const at::Tensor& target,
+                                     const at::Tensor& total_variance) const {
+  const at::AutoGradMode without_gradients(false);
+  std::vector<at::Tensor> numbers(kLossNumbers, at::zeros({}, total_variance.options()));
+  numbers[kTotalVariance] = total_variance;
+  numbers[kSquaredError] = (target - loss.reconstruction).square().sum();
+  if (loss.auxiliary.defined()) numbers[kAuxiliary] = loss.auxiliary;
+  numbers[kLoss] = loss.loss;
+  numbers[kActive] = at::count_nonzero(loss.activations);
+  if (has_threshold()) {
+    const at::Tensor& ranks = loss.ranks.defined() ? loss.ranks : loss.activations;
+    numbers[kSmallestActive] = at::where(ranks > 0, ranks, std::numeric_limits<double>::infinity()).min();
+  }
+  for (at::Tensor& number : numbers) number = number.detach().to(at::kDouble);
+  return at::stack(numbers);
 }
 
-absl::Status DefinitionEngine::CheckGradients(int64_t step) const {
+// 1 for every tensor's gradient that is, in the order of kSaeTensorFields.
+at::Tensor DefinitionEngine::GradientsFinite() const {
+  std::vector<at::Tensor> finite;
+  ForEachTensor(gradients_, [&](const SaeTensorField& field) {
+    finite.push_back(at::isfinite(gradients_.*field.member).all().to(at::kDouble));
+  });
+  return at::stack(finite);
+}
+
+absl::Status DefinitionEngine::Check(const at::Tensor& numbers, int64_t step) const {
+  const double* number = numbers.const_data_ptr<double>();
+  RETURN_IF_ERROR(CheckTotalVariance(step, number[kTotalVariance]));
+  if (!std::isfinite(number[kSquaredError] / number[kTotalVariance])) return NotFinite(step, "loss (FVU)");
+  if (!std::isfinite(number[kAuxiliary])) return NotFinite(step, "auxiliary loss");
+  if (!std::isfinite(number[kLoss])) return NotFinite(step, "loss");
+  const double* is_finite = number + kLossNumbers;
   for (const SaeTensorField& field : kSaeTensorFields) {
-    const at::Tensor& gradient = gradients_.*field.member;
-    if (gradient.defined() && !at::isfinite(gradient).all().item<bool>()) {
-      return NotFinite(step, absl::StrCat("gradient of ", field.name));
-    }
+    if (!(gradients_.*field.member).defined()) continue;
+    if (*is_finite++ == 0) return NotFinite(step, absl::StrCat("gradient of ", field.name));
   }
   return absl::OkStatus();
 }
 
+BatchLosses DefinitionEngine::LossesOf(const at::Tensor& numbers) const {
+  const double* number = numbers.const_data_ptr<double>();
+  BatchLosses losses;
+  losses.loss = number[kLoss];
+  losses.total_variance = number[kTotalVariance];
+  losses.squared_error = number[kSquaredError];
+  losses.auxiliary = number[kAuxiliary];
+  losses.active = static_cast<int64_t>(number[kActive]);
+  losses.smallest_active = std::isfinite(number[kSmallestActive]) ? number[kSmallestActive] : 0;
+  return losses;
+}
+
 double DefinitionEngine::GradientNorm() {
-  double squares = 0;
+  std::vector<at::Tensor> squares;
   ForEachTensor(gradients_, [&](const SaeTensorField& field) {
-    squares += (gradients_.*field.member).square().sum().item<double>();
+    squares.push_back((gradients_.*field.member).square().sum().to(at::kDouble));
   });
-  return std::sqrt(squares);
+  return std::sqrt(at::stack(squares).sum().item<double>());
 }
 
 void DefinitionEngine::Update(const OptimizerUpdate& update) {
