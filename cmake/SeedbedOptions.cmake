@@ -13,7 +13,7 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O3 -g1")
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
 
 # The least CPU that is supported; faster kernels are chosen at run time.
-add_compile_options(-march=x86-64-v3)
+add_compile_options($<$<COMPILE_LANGUAGE:C,CXX>:-march=x86-64-v3>)
 
 find_program(CCACHE ccache)
 if(CCACHE)
@@ -43,7 +43,9 @@ include_directories(${CMAKE_SOURCE_DIR})
 
 # Our own targets get these; generated code does not.
 add_library(seedbed_warnings INTERFACE)
-target_compile_options(seedbed_warnings INTERFACE -Wall -Wextra -Werror -Wno-sign-compare -Wno-missing-field-initializers)
+target_compile_options(seedbed_warnings INTERFACE
+  "$<$<COMPILE_LANGUAGE:C,CXX>:-Wall;-Wextra;-Werror;-Wno-sign-compare;-Wno-missing-field-initializers>"
+  "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Werror;-Werror=all-warnings>")
 
 # seedbed_library(NAME SOURCES ... DEPENDS ...): a static library of ours.
 function(seedbed_library name)

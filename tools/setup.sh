@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
 # Installs what Seedbed is built with and what its helpers need: Debian packages (tools/packages.txt) and a
-# virtual environment in .venv with LibTorch (the PyPI torch wheel) and tools/requirements.txt.
+# virtual environment in .venv with LibTorch (the PyPI torch wheel) and tools/requirements.txt. With --cuda, also CUDA's
+# compiler and cuBLAS, which the preset cuda builds with; they need no GPU, and 1 GB.
 # Idempotent: a second run finds everything there and takes seconds. Works as root, or as a user with sudo.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 TORCH_VERSION=2.11.0
+# Of the CUDA that this torch is built with (its requirement cuda-toolkit 13.0.2): nvcc, ptxas and cudafe++, cicc, what
+# they include, CUB, and cuBLASLt.
+CUDA_WHEELS=(nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-cuda-cccl==13.0.85
+             nvidia-cublas==13.1.0.3)
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
@@ -70,7 +75,25 @@ install_environment() {
   environment_key > .venv/.stamp
 }
 
+# .venv/.cuda_stamp remembers them; they go with .venv.
+install_cuda_compiler() {
+  if [ "$(cat .venv/.cuda_stamp 2>/dev/null)" = "${CUDA_WHEELS[*]}" ]; then
+    say "CUDA's compiler: .venv has it"
+    return
+  fi
+  say "CUDA's compiler: installing ${CUDA_WHEELS[*]} into .venv"
+  .venv/bin/pip install --quiet --disable-pip-version-check --no-deps "${CUDA_WHEELS[@]}"
+  echo "${CUDA_WHEELS[*]}" > .venv/.cuda_stamp
+}
+
+with_cuda=no
+case "${1:-}" in
+  "") ;;
+  --cuda) with_cuda=yes ;;
+  *) die "unknown argument '$1'; allowed is --cuda" ;;
+esac
 check_system
 install_packages
 install_environment
+if [ $with_cuda = yes ]; then install_cuda_compiler; fi
 say "done"

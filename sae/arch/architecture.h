@@ -53,6 +53,10 @@ struct Architecture {
   // Kernels for the CPU that do the same. nullptr, also as its result = there are none for this config, and the
   // definition itself is run.
   std::unique_ptr<SaeEngine> (*make_cpu_engine)(const SaeConfig& config, const SaeTensors& initial);
+
+  // The same for a GPU, "cuda:N". nullptr, also as its result, likewise.
+  std::unique_ptr<SaeEngine> (*make_cuda_engine)(const SaeConfig& config, const SaeTensors& initial,
+                                                 at::Device device) = nullptr;
 };
 
 }  // namespace seedbed

@@ -7,6 +7,7 @@
 #include "sae/arch/architectures.h"
 #include "sae/arch/auxiliary_loss.h"
 #include "sae/arch/cpu/topk_engine.h"
+#include "sae/arch/cuda/topk_engine.h"
 #include "sae/arch/loss_terms.h"
 
 namespace seedbed {
@@ -32,8 +33,13 @@ SaeLoss BatchtopkLoss(const LossInput& in) {
 }  // namespace
 
 Architecture BatchtopkArchitecture() {
-  return {"batchtopk",    {Convention::kDictionaryLearning, Convention::kSaeLens}, nullptr, nullptr, &BatchtopkLoss,
-          &MakeTopkEngine};
+  return {"batchtopk",
+          {Convention::kDictionaryLearning, Convention::kSaeLens},
+          nullptr,
+          nullptr,
+          &BatchtopkLoss,
+          &MakeTopkEngine,
+          &MakeCudaTopkEngine};
 }
 
 }  // namespace seedbed

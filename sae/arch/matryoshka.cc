@@ -12,6 +12,7 @@
 #include "sae/arch/architectures.h"
 #include "sae/arch/auxiliary_loss.h"
 #include "sae/arch/cpu/topk_engine.h"
+#include "sae/arch/cuda/topk_engine.h"
 #include "sae/arch/loss_terms.h"
 
 namespace seedbed {
@@ -62,9 +63,10 @@ absl::Status CheckMatryoshka(const SaeConfig& config) {
 }  // namespace
 
 Architecture MatryoshkaArchitecture() {
-  return {"matryoshka",     {Convention::kDictionaryLearning, Convention::kSaeLens},
-          &CheckMatryoshka, nullptr,
-          &MatryoshkaLoss,  &MakeTopkEngine};
+  return {"matryoshka",       {Convention::kDictionaryLearning, Convention::kSaeLens},
+          &CheckMatryoshka,   nullptr,
+          &MatryoshkaLoss,    &MakeTopkEngine,
+          &MakeCudaTopkEngine};
 }
 
 }  // namespace seedbed

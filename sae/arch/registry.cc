@@ -129,6 +129,15 @@ absl::Status CheckCompute(const SaeConfig& config, at::Device device) {
                     "on a CPU is float32: it has no faster products that sum in float32");
 }
 
+// nullptr where there are none.
+std::unique_ptr<SaeEngine> MakeKernels(const Architecture& architecture, const SaeConfig& config,
+                                       const SaeTensors& initial, at::Device device) {
+  if (device.is_cuda()) {
+    return architecture.make_cuda_engine == nullptr ? nullptr : architecture.make_cuda_engine(config, initial, device);
+  }
+  return architecture.make_cpu_engine == nullptr ? nullptr : architecture.make_cpu_engine(config, initial);
+}
+
 }  // namespace
 
 const char* NameOf(Convention convention) {
@@ -188,9 +197,7 @@ std::unique_ptr<TrainableSae> MakeSaeFrom(const SaeConfig& config, const SaeTens
                                           at::Device device, Implementation implementation) {
   const Architecture& architecture = **FindArchitecture(config.architecture);
   std::unique_ptr<SaeEngine> engine;
-  if (implementation == Implementation::kFastest && device.is_cpu() && architecture.make_cpu_engine != nullptr) {
-    engine = architecture.make_cpu_engine(config, initial);
-  }
+  if (implementation == Implementation::kFastest) engine = MakeKernels(architecture, config, initial, device);
   if (engine == nullptr) engine = MakeDefinitionEngine(architecture, config, initial, device);
   return std::make_unique<SaeTrainer>(config, std::move(engine), device, start);
 }

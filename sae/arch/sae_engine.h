@@ -43,6 +43,10 @@ class SaeEngine {
   // Sets b_dec and, where it is defined, b_enc, before the first step.
   virtual void SetBiases(const at::Tensor& decoder_bias, const at::Tensor& encoder_bias) = 0;
 
+  // Begins with what Differentiate does, of the same batch and plan, which is called next, where that can go on by
+  // itself. The batch stays as it is until then. Errors are Differentiate's.
+  virtual void Launch(const at::Tensor& /*input*/, const at::Tensor& /*target*/, const StepPlan& /*plan*/) {}
+
   // Losses and gradients of a batch that was checked for shape and type. Nothing that outlives the step changes before
   // Update. ABORTED, naming step and tensor, when the variance, a loss or a gradient is not finite or the variance is
   // 0.

@@ -33,12 +33,21 @@ SaeTrainer::SaeTrainer(const SaeConfig& config, std::unique_ptr<SaeEngine> engin
                   config.convention == Convention::kSaeLens ? ActivationThreshold::Start::kZero
                                                             : ActivationThreshold::Start::kFirst}) {}
 
-absl::StatusOr<StepMetrics> SaeTrainer::Step(const at::Tensor& input, const at::Tensor& target) {
+absl::Status SaeTrainer::CheckBatches(const at::Tensor& input, const at::Tensor& target) const {
   RETURN_IF_ERROR(CheckBatch(input, config_.d_in, device_));
   RETURN_IF_ERROR(CheckBatch(target, config_.target_width(), device_));
-  if (input.size(0) != target.size(0)) {
-    return absl::InvalidArgumentError("the batch's input and target have different numbers of rows");
-  }
+  if (input.size(0) == target.size(0)) return absl::OkStatus();
+  return absl::InvalidArgumentError("the batch's input and target have different numbers of rows");
+}
+
+void SaeTrainer::Launch(const at::Tensor& input, const at::Tensor& target) {
+  // The first step waits for the batch anyway.
+  if (sets_start() || !CheckBatches(input, target).ok()) return;
+  engine_->Launch(input, target, {steps_ + 1, sparsity_.Coefficient()});
+}
+
+absl::StatusOr<StepMetrics> SaeTrainer::Step(const at::Tensor& input, const at::Tensor& target) {
+  RETURN_IF_ERROR(CheckBatches(input, target));
   const double coefficient = sparsity_.Coefficient();
   ASSIGN_OR_RETURN(const BatchLosses losses, Differentiate(input, target, coefficient));
   ASSIGN_OR_RETURN(const double scale, ClippingScale());
@@ -53,7 +62,7 @@ absl::StatusOr<StepMetrics> SaeTrainer::Step(const at::Tensor& input, const at::
 absl::StatusOr<BatchLosses> SaeTrainer::Differentiate(const at::Tensor& input, const at::Tensor& target,
                                                       double coefficient) {
   const StepPlan plan = {steps_ + 1, coefficient};
-  if (steps_ > 0 || start_ == Start::kAsGiven) return engine_->Differentiate(input, target, plan);
+  if (!sets_start()) return engine_->Differentiate(input, target, plan);
   const SaeTensors before = SetStart(input, target);
   absl::StatusOr<BatchLosses> losses = engine_->Differentiate(input, target, plan);
   if (!losses.ok()) engine_->SetBiases(before.decoder_bias, before.encoder_bias);

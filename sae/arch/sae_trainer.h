@@ -24,12 +24,16 @@ class SaeTrainer final : public TrainableSae {
   // `device` is the engine's.
   SaeTrainer(const SaeConfig& config, std::unique_ptr<SaeEngine> engine, at::Device device, Start start);
 
+  void Launch(const at::Tensor& input, const at::Tensor& target) override;
   absl::StatusOr<StepMetrics> Step(const at::Tensor& input, const at::Tensor& target) override;
   using TrainableSae::Step;
   int64_t steps() const override { return steps_; }
   Dictionary ExportDictionary() const override;
 
  private:
+  absl::Status CheckBatches(const at::Tensor& input, const at::Tensor& target) const;
+  // Whether the next step's batch sets what depends on data.
+  bool sets_start() const { return steps_ == 0 && start_ == Start::kFromData; }
   // Sets the biases from the first batch. Returns what they were.
   SaeTensors SetStart(const at::Tensor& input, const at::Tensor& target);
   absl::StatusOr<BatchLosses> Differentiate(const at::Tensor& input, const at::Tensor& target, double coefficient);

@@ -18,6 +18,7 @@
 #include "sae/arch/architectures.h"
 #include "sae/arch/auxiliary_loss.h"
 #include "sae/arch/cpu/topk_engine.h"
+#include "sae/arch/cuda/topk_engine.h"
 #include "sae/arch/loss_terms.h"
 
 namespace seedbed {
@@ -62,9 +63,13 @@ absl::Status CheckTopk(const SaeConfig& config) {
 }  // namespace
 
 Architecture TopkArchitecture() {
-  return {"topk",     {Convention::kSparsify, Convention::kSaeLens, Convention::kDictionaryLearning},
-          &CheckTopk, nullptr,
-          &TopkLoss,  &MakeTopkEngine};
+  return {"topk",
+          {Convention::kSparsify, Convention::kSaeLens, Convention::kDictionaryLearning},
+          &CheckTopk,
+          nullptr,
+          &TopkLoss,
+          &MakeTopkEngine,
+          &MakeCudaTopkEngine};
 }
 
 }  // namespace seedbed

@@ -31,6 +31,10 @@ class TrainableSae {
  public:
   virtual ~TrainableSae() = default;
 
+  // Lets a GPU begin with the Step on the same tensors, which is called next and waits for it. In between siblings can
+  // be given theirs. The tensors stay as they are until Step returns; whatever is wrong with them is Step's to say.
+  virtual void Launch(const at::Tensor& /*input*/, const at::Tensor& /*target*/) {}
+
   // One optimiser step on `input`, float32 [rows, d_in], and what is to be reconstructed from it, `target`, float32
   // [rows, d_out]; of an autoencoder the same tensor. Both contiguous and on the SAE's device. The first batch also
   // initialises what depends on data (b_dec). Their memory may be reused once Step returns.

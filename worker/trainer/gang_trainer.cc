@@ -160,6 +160,9 @@ absl::Status GangTrainer::Step(const Batch& batch) {
     return rows;
   };
   for (HostedRun& run : runs_) {
+    if (!run.ended()) run.Launch(rows_of(run.planned().input), rows_of(run.planned().target));
+  }
+  for (HostedRun& run : runs_) {
     if (run.ended()) continue;
     const absl::Status status = run.Step(rows_of(run.planned().input), rows_of(run.planned().target));
     if (absl::IsAborted(status)) {

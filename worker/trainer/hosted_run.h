@@ -31,6 +31,9 @@ class HostedRun {
   const RunRecorder& recorder() const { return recorder_; }
   bool ended() const { return sae_ == nullptr && !dictionary_.has_value(); }
 
+  // As TrainableSae::Launch, of the next Step. !ended(), and training is not finished.
+  void Launch(const at::Tensor& input, const at::Tensor& target) { sae_->Launch(input, target); }
+
   // One step on the batches of the run's hookpoints. !ended(), and training is not finished. Errors: as
   // TrainableSae::Step.
   absl::Status Step(const at::Tensor& input, const at::Tensor& target);
