@@ -1,6 +1,6 @@
-"""The peers of tests/bench/sae_step.cc: for every line on standard input, the name of a trainer, takes one optimiser step
-with that library's own code and prints the seconds; "none" where it can't. Needs a Python with eai-sparsify,
-dictionary-learning and sae-lens (tests/parity/peers/README.md)."""
+"""The peers of tests/bench/sae_step.cc and cuda_step.cc: for every line on standard input, the name of a trainer, takes one
+optimiser step with that library's own code and prints the seconds; "none" where it can't. Needs a Python with
+eai-sparsify, dictionary-learning and sae-lens (tests/parity/peers/README.md)."""
 
 import argparse
 import os
@@ -9,18 +9,21 @@ import time
 
 ANSWERS = os.fdopen(os.dup(1), "w")  # Of this script alone: what libraries print goes to standard error.
 os.dup2(2, 1)
-os.environ["SPARSIFY_DISABLE_TRITON"] = "1"  # Its decoder can't run on a CPU.
 os.environ["HF_HUB_OFFLINE"] = "1"
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "parity", "peers"))
 import stand_ins  # noqa: E402
-import torch  # noqa: E402
-
-stand_ins.provide("nnsight")
 
 parser = argparse.ArgumentParser()
 for name in ("d", "latents", "rows", "k", "threads"):
     parser.add_argument(f"--{name}", type=int, required=True)
+parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
 arguments = parser.parse_args()
+if arguments.device == "cpu":
+    os.environ["SPARSIFY_DISABLE_TRITON"] = "1"  # Its decoder can't run on a CPU.
+import torch  # noqa: E402
+
+stand_ins.provide("nnsight")
+DEVICE = arguments.device
 D, N, B, K = arguments.d, arguments.latents, arguments.rows, arguments.k
 STEPS = 100_000
 SPARSE_L0 = 32
@@ -34,7 +37,8 @@ def make_batches(count=4, directions=64):
     for _ in range(count):
         weights = torch.randn(B, directions, generator=generator)
         weights = weights * (torch.rand(B, directions, generator=generator) < 0.25) * 2
-        batches.append((weights @ basis + 0.3 * torch.randn(B, D, generator=generator) + mean).contiguous())
+        batch = weights @ basis + 0.3 * torch.randn(B, D, generator=generator) + mean
+        batches.append(batch.contiguous().to(DEVICE))
     return batches
 
 
@@ -44,12 +48,12 @@ def sparsify_step(dead_fraction):
     from transformers import get_linear_schedule_with_warmup
 
     config = TrainConfig(SparseCoderConfig(num_latents=N, k=K), optimizer="adam", auxk_alpha=1 / 32 if dead_fraction else 0.0)
-    sae = SparseCoder(D, config.sae, "cpu", dtype=torch.float32)
+    sae = SparseCoder(D, config.sae, DEVICE, dtype=torch.float32)
     optimizer = torch.optim.Adam([{"params": sae.parameters(), "lr": 2e-4 / (N / 2**14) ** 0.5}])
     schedule = get_linear_schedule_with_warmup(optimizer, config.lr_warmup_steps, STEPS)
-    since = torch.zeros(N, dtype=torch.long)
-    fired = torch.zeros(N, dtype=torch.bool)
-    held_dead = torch.randperm(N)[: int(dead_fraction * N)]
+    since = torch.zeros(N, dtype=torch.long, device=DEVICE)
+    fired = torch.zeros(N, dtype=torch.bool, device=DEVICE)
+    held_dead = torch.randperm(N)[: int(dead_fraction * N)].to(DEVICE)
     sae.b_dec.data = BATCHES[0].mean(0)
 
     def step(x):
@@ -81,7 +85,7 @@ def pre_activation_bias(encoder_weight, x):
 def dictionary_learning_step(trainer, sparse):
     from dictionary_learning.trainers import batch_top_k, gdm, jumprelu, matryoshka_batch_top_k, standard, top_k
 
-    common = dict(steps=STEPS, activation_dim=D, dict_size=N, layer=0, lm_name="none", device="cpu", seed=0)
+    common = dict(steps=STEPS, activation_dim=D, dict_size=N, layer=0, lm_name="none", device=DEVICE, seed=0)
     if trainer == "topk":
         peer = top_k.TopKTrainer(k=K, **common)
     elif trainer == "batchtopk":
@@ -126,7 +130,7 @@ def saelens_step(trainer):
         "batchtopk": (sae_lens.BatchTopKTrainingSAE, sae_lens.BatchTopKTrainingSAEConfig),
     }
     sae_class, config_class = kinds[trainer]
-    config = SAETrainerConfig(total_training_samples=STEPS * B, train_batch_size_samples=B, lr_end=3e-5, device="cpu")
+    config = SAETrainerConfig(total_training_samples=STEPS * B, train_batch_size_samples=B, lr_end=3e-5, device=DEVICE)
     peer = sae_lens.SAETrainer(config, sae_class(config_class(d_in=D, d_sae=N, k=K)), data_provider=iter(()))
 
     def step(x):
@@ -135,6 +139,11 @@ def saelens_step(trainer):
         peer.n_training_steps += 1
 
     return step
+
+
+def synchronize():
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
 
 
 def make_step(name):
@@ -158,8 +167,10 @@ for line in sys.stdin:
     try:
         if name not in steps:
             steps[name] = make_step(name)
+        synchronize()
         start = time.perf_counter()
         steps[name](BATCHES[taken % len(BATCHES)])
+        synchronize()
         print(time.perf_counter() - start, file=ANSWERS, flush=True)
     except ImportError as error:
         print(f"sae_step_peers.py: {error}", file=sys.stderr)
