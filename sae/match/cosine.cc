@@ -1,22 +1,19 @@
 #include "sae/match/cosine.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
-#include "ATen/ops/all.h"
-#include "ATen/ops/amax.h"
-#include "ATen/ops/argmin.h"
-#include "ATen/ops/isfinite.h"
-#include "ATen/ops/linalg_vector_norm.h"
-#include "ATen/ops/mm.h"
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
 #include "common/status.h"
-#include "sae/match/assignment.h"
+#include "sae/match/unit_rows.h"
 
 namespace seedbed {
 namespace {
 
 constexpr double kCertifiedGap = 1e-9;
+constexpr int64_t kMostRows = int64_t{1} << 24;
+constexpr int64_t kMostColumns = int64_t{1} << 16;
 
 std::string ShapeText(const at::Tensor& tensor) {
   std::string text = "[";
@@ -24,72 +21,73 @@ std::string ShapeText(const at::Tensor& tensor) {
   return text + "]";
 }
 
+bool IsMatrixWithinLimits(const at::Tensor& tensor) {
+  return tensor.dim() == 2 && tensor.size(0) >= 1 && tensor.size(0) <= kMostRows && tensor.size(1) >= 1 &&
+         tensor.size(1) <= kMostColumns;
+}
+
 absl::Status CheckShapes(const at::Tensor& a, const at::Tensor& b) {
-  const bool fit = a.dim() == 2 && b.dim() == 2 && a.size(0) > 0 && b.size(0) > 0 && a.size(1) == b.size(1);
-  if (fit) return absl::OkStatus();
+  if (IsMatrixWithinLimits(a) && IsMatrixWithinLimits(b) && a.size(1) == b.size(1)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("can't match rows of shape ", ShapeText(a), " to rows of shape ",
-                                                 ShapeText(b), ": [n, d] and [m, d] with n, m >= 1 are needed"));
+                                                 ShapeText(b), ": [n, d] and [m, d] with n, m in 1..", kMostRows,
+                                                 " and d in 1..", kMostColumns, " are needed"));
 }
 
-absl::Status CheckFinite(const at::Tensor& rows, absl::string_view side) {
-  const at::Tensor finite = at::isfinite(rows).all(/*dim=*/1);
-  if (at::all(finite).item<bool>()) return absl::OkStatus();
-  const int64_t row = at::argmin(finite.to(at::kByte)).item<int64_t>();
-  return absl::InvalidArgumentError(
-      absl::StrCat("row ", row, " of the ", side, " side has a value that is not finite"));
+// Its rows, which live as long as it.
+absl::StatusOr<UnitRows> RowsOf(const at::Tensor& tensor, absl::string_view side) {
+  return UnitRows::Of(tensor.const_data_ptr<float>(), tensor.size(0), tensor.size(1), side);
 }
 
-absl::Status CheckMatrixSize(int64_t n, int64_t m, int64_t max_bytes) {
-  const double bytes = static_cast<double>(n) * static_cast<double>(m) * sizeof(double);
-  if (bytes <= static_cast<double>(max_bytes)) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat("matching ", n, " to ", m, " rows needs a similarity matrix of ",
-                                                   bytes / 1e9, " GB; at most ", max_bytes / 1e9, " GB are allowed"));
+int64_t CountZeroRows(const UnitRows& rows) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < rows.rows(); ++i) count += rows.is_zero(i) ? 1 : 0;
+  return count;
 }
 
-absl::Span<const double> Values(const at::Tensor& tensor) {
-  return absl::MakeConstSpan(tensor.const_data_ptr<double>(), static_cast<size_t>(tensor.numel()));
+// The matching of `rows` to `columns`, which are no fewer.
+Matching FromEngine(ExactMatching found) {
+  Matching matching;
+  matching.counterpart.assign(found.column_of_row.begin(), found.column_of_row.end());
+  matching.cosine = std::move(found.cosines);
+  const auto rows = static_cast<double>(matching.counterpart.size());
+  matching.mean_cosine = found.total / rows;
+  matching.upper_bound = found.upper_bound / rows;
+  matching.certified = found.certified && matching.upper_bound - matching.mean_cosine <= kCertifiedGap;
+  matching.rounds = found.rounds;
+  matching.largest_a = std::move(found.largest_of_row);
+  matching.largest_b = std::move(found.largest_of_column);
+  return matching;
 }
 
-std::vector<double> ToVector(const at::Tensor& tensor) {
-  const at::Tensor contiguous = tensor.contiguous();
-  const absl::Span<const double> values = Values(contiguous);
-  return std::vector<double>(values.begin(), values.end());
+// The same pairs seen from the other side, which has more rows.
+Matching Swapped(Matching matching) {
+  const size_t rows = matching.largest_b.size();
+  const std::vector<int64_t> counterpart = std::exchange(matching.counterpart, std::vector<int64_t>(rows, -1));
+  const std::vector<double> cosine = std::exchange(matching.cosine, std::vector<double>(rows, 0));
+  for (size_t i = 0; i < counterpart.size(); ++i) {
+    const auto row = static_cast<size_t>(counterpart[i]);
+    matching.counterpart[row] = static_cast<int64_t>(i);
+    matching.cosine[row] = cosine[i];
+  }
+  std::swap(matching.largest_a, matching.largest_b);
+  return matching;
 }
 
 }  // namespace
 
-at::Tensor UnitRows(const at::Tensor& rows) {
-  const at::Tensor wide = rows.to(at::kDouble);
-  const at::Tensor norms = at::linalg_vector_norm(wide, 2, at::IntArrayRef{1}, /*keepdim=*/true);
-  return wide.div(norms.masked_fill(norms.eq(0), 1));
-}
-
 absl::StatusOr<Matching> MatchRows(const at::Tensor& a, const at::Tensor& b, const MatchOptions& options) {
   RETURN_IF_ERROR(CheckShapes(a, b));
-  RETURN_IF_ERROR(CheckFinite(a, "first"));
-  RETURN_IF_ERROR(CheckFinite(b, "second"));
-  const int64_t n = a.size(0);
-  const int64_t m = b.size(0);
-  RETURN_IF_ERROR(CheckMatrixSize(n, m, options.max_matrix_bytes));
-
-  const at::Tensor similarity = at::mm(UnitRows(a), UnitRows(b).t()).contiguous();
-  const absl::Span<const double> weights = Values(similarity);
-  const Assignment assignment = MaximumWeightMatching(weights, n, m);
-  const double bound = MatchingUpperBound(weights, n, m, assignment.row_duals, assignment.column_duals);
-
-  Matching matching;
-  matching.counterpart = assignment.column_of_row;
-  matching.cosine.resize(n, 0);
-  for (int64_t row = 0; row < n; ++row) {
-    const int64_t column = matching.counterpart[row];
-    if (column >= 0) matching.cosine[row] = weights[row * m + column];
-  }
-  const double smaller = static_cast<double>(std::min(n, m));
-  matching.mean_cosine = assignment.total / smaller;
-  matching.upper_bound = bound / smaller;
-  matching.certified = matching.upper_bound - matching.mean_cosine <= kCertifiedGap;
-  matching.largest_a = ToVector(at::amax(similarity, {1}));
-  matching.largest_b = ToVector(at::amax(similarity, {0}));
+  const double start = options.seconds ? options.seconds() : 0;
+  const at::Tensor values_a = a.to(at::kFloat).contiguous();
+  const at::Tensor values_b = b.to(at::kFloat).contiguous();
+  ASSIGN_OR_RETURN(const UnitRows rows_a, RowsOf(values_a, "first"));
+  ASSIGN_OR_RETURN(const UnitRows rows_b, RowsOf(values_b, "second"));
+  const bool is_swapped = rows_a.rows() > rows_b.rows();
+  Matching matching = is_swapped ? Swapped(FromEngine(MatchExactly(rows_b, rows_a, options.engine)))
+                                 : FromEngine(MatchExactly(rows_a, rows_b, options.engine));
+  matching.zero_rows_a = CountZeroRows(rows_a);
+  matching.zero_rows_b = CountZeroRows(rows_b);
+  matching.seconds = options.seconds ? options.seconds() - start : 0;
   return matching;
 }
 

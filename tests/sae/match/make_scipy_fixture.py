@@ -55,6 +55,9 @@ def agreement_case(rng, n=12, m=12, d=5):
     order = rng.permutation(max(n, m))[:m]
     a = {"decoder": shared[:n] + noise(0.4, n), "encoder": shared[:n] + noise(0.7, n)}
     b = {"decoder": shared[order] + noise(0.4, m), "encoder": shared[order] + noise(0.6, m)}
+    for dictionary in (a, b):  # As dictionaries are stored.
+        for side, rows in dictionary.items():
+            dictionary[side] = rows.astype(np.float32).astype(np.float64)
     expected, counterparts, cosines = {}, {}, {}
     for side in ("decoder", "encoder"):
         similarity, counterparts[side], cosines[side] = match(a[side], b[side])

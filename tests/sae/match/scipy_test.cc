@@ -5,8 +5,8 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "sae/agreement/pair_agreement.h"
-#include "sae/match/assignment.h"
 #include "sae/match/match_pair.h"
+#include "tests/sae/match/dense_assignment.h"
 #include "tests/sae/match/rows.h"
 
 namespace seedbed {
@@ -31,8 +31,8 @@ TEST(SciPyTest, SameAssignments) {
 }
 
 DictionaryRows RowsOf(const nlohmann::json& dictionary, int64_t latents, int64_t d) {
-  return {TensorOf(dictionary["decoder"].get<std::vector<double>>(), latents, d),
-          TensorOf(dictionary["encoder"].get<std::vector<double>>(), latents, d)};
+  return {TensorOf(dictionary["decoder"].get<std::vector<float>>(), latents, d),
+          TensorOf(dictionary["encoder"].get<std::vector<float>>(), latents, d)};
 }
 
 void ExpectSide(const SideAgreement& side, const nlohmann::json& expected) {

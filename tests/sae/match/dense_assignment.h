@@ -1,6 +1,7 @@
-// Exact maximum-weight one-to-one matching of a dense matrix, with a proof of how good it is. Pure.
-#ifndef SEEDBED_SAE_MATCH_ASSIGNMENT_H_
-#define SEEDBED_SAE_MATCH_ASSIGNMENT_H_
+// Exact maximum-weight one-to-one matching of a dense matrix, with a proof of how good it is: what sae/match must
+// equal, by another algorithm on all pairs. Pure.
+#ifndef SEEDBED_TESTS_SAE_MATCH_DENSE_ASSIGNMENT_H_
+#define SEEDBED_TESTS_SAE_MATCH_DENSE_ASSIGNMENT_H_
 
 #include <cstdint>
 #include <vector>
@@ -36,4 +37,4 @@ double MatchingUpperBound(absl::Span<const double> weights, int64_t rows, int64_
 
 }  // namespace seedbed
 
-#endif  // SEEDBED_SAE_MATCH_ASSIGNMENT_H_
+#endif  // SEEDBED_TESTS_SAE_MATCH_DENSE_ASSIGNMENT_H_

@@ -1,4 +1,4 @@
-#include "sae/match/assignment.h"
+#include "tests/sae/match/dense_assignment.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,0 +1,198 @@
+#include "sae/match/exact_matching.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "sae/match/auction.h"
+#include "sae/match/augmentation.h"
+#include "sae/match/candidates.h"
+#include "sae/match/certificate.h"
+#include "sae/match/feasibility.h"
+#include "sae/match/pricing.h"
+
+namespace seedbed {
+namespace {
+
+constexpr double kFirstEpsilon = 0.05;
+constexpr double kEpsilonFactor = 5;
+constexpr double kLastEpsilon = 1e-6;
+// Where a round has freed so large a share of the rows, they bid again from this epsilon on.
+constexpr double kManyFreed = 0.05;
+constexpr double kSecondEpsilon = 5e-3;
+// What rounding may make a row's column worse than its best one.
+constexpr double kRounding = 1e-13;
+
+std::vector<int32_t> RowsThatAreNotZero(const UnitRows& rows) {
+  std::vector<int32_t> indices;
+  for (int64_t i = 0; i < rows.rows(); ++i) {
+    if (!rows.is_zero(i)) indices.push_back(static_cast<int32_t>(i));
+  }
+  return indices;
+}
+
+std::vector<int32_t> AllRows(const UnitRows& rows) {
+  std::vector<int32_t> indices(static_cast<size_t>(rows.rows()));
+  for (size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<int32_t>(i);
+  return indices;
+}
+
+// From thresholds by position among the rows to thresholds by row.
+CandidateThresholds ByIndex(const CandidateThresholds& found, const std::vector<int32_t>& rows, int64_t count) {
+  CandidateThresholds thresholds;
+  thresholds.of_row.assign(static_cast<size_t>(count), -std::numeric_limits<float>::infinity());
+  for (size_t i = 0; i < rows.size(); ++i) thresholds.of_row[static_cast<size_t>(rows[i])] = found.of_row[i];
+  thresholds.of_column = found.of_column;
+  return thresholds;
+}
+
+void RunAuctions(double epsilon, const CandidateGraph& graph, PricedMatching* matching) {
+  for (bool is_last = false; !is_last; epsilon /= kEpsilonFactor) {
+    is_last = epsilon <= kLastEpsilon;
+    epsilon = std::max(epsilon, kLastEpsilon);
+    ReleaseUnhappy(graph, epsilon, matching);
+    RunAuction(graph, epsilon, matching);
+  }
+}
+
+// Where weights differ by less than the last epsilon, the auction leaves much to be done: then it goes on with a
+// smaller one.
+void Complete(const CandidateGraph& graph, PricedMatching* matching) {
+  constexpr int64_t kStepsPerRow = 20;
+  constexpr double kLeastEpsilon = 1e-14;
+  const int64_t steps = kStepsPerRow * static_cast<int64_t>(matching->rows.size());
+  for (double epsilon = kLastEpsilon / kEpsilonFactor;; epsilon /= kEpsilonFactor) {
+    ReleaseUnhappy(graph, kRounding, matching);
+    ReduceRows(graph, matching);
+    ReleaseUnhappy(graph, kRounding, matching);
+    const bool is_last = epsilon < kLeastEpsilon;
+    if (AugmentAll(graph, is_last ? std::numeric_limits<int64_t>::max() : steps, matching)) return;
+    RunAuction(graph, epsilon, matching);
+  }
+}
+
+// Makes the matching the best one of the graph, whatever it was before.
+void Improve(const CandidateGraph& graph, bool is_first, PricedMatching* matching) {
+  const auto rows = static_cast<double>(matching->rows.size());
+  if (is_first) {
+    RunAuctions(kFirstEpsilon, graph, matching);
+  } else if (static_cast<double>(ReleaseUnhappy(graph, kRounding, matching)) > kManyFreed * rows) {
+    RunAuctions(kSecondEpsilon, graph, matching);
+  }
+  Complete(graph, matching);
+}
+
+class Engine {
+ public:
+  Engine(const UnitRows& a, const UnitRows& b, const ExactMatchingOptions& options)
+      : a_(a),
+        b_(b),
+        options_(options),
+        products_(options.products != nullptr ? *options.products : *SupportedProducts()[0]),
+        rows_(RowsThatAreNotZero(a)),
+        graph_(a, b),
+        matching_(graph_, rows_) {}
+
+  ExactMatching Run() {
+    if (!rows_.empty()) {
+      FindGraph();
+      Solve();
+    }
+    GiveZeroRowsTheRest();
+    result_.column_of_row = matching_.column_of_row;
+    result_.cosines.resize(static_cast<size_t>(a_.rows()), 0);
+    for (const int32_t row : rows_) {
+      result_.cosines[static_cast<size_t>(row)] = graph_.Weight(row, result_.column_of_row[static_cast<size_t>(row)]);
+    }
+    FindLargest();
+    return std::move(result_);
+  }
+
+ private:
+  void FindGraph() {
+    const Rotation rotation(a_.width());
+    const bool rotates = RotationPays(a_, b_, rotation);
+    quantised_a_ = Quantise(a_, rotates ? &rotation : nullptr);
+    quantised_b_ = Quantise(b_, rotates ? &rotation : nullptr);
+    const std::vector<int32_t> columns = AllRows(b_);
+    ColumnLists found(static_cast<size_t>(a_.rows()));
+    thresholds_ =
+        ByIndex(FindCandidates({quantised_a_, rows_}, {quantised_b_, columns}, options_.candidates, products_, &found),
+                rows_, a_.rows());
+    graph_.Add(&found);
+    MakeFeasible({quantised_a_, rows_}, quantised_b_, options_.candidates, products_, &graph_);
+  }
+
+  void Solve() {
+    const ProductErrors errors = ErrorsOfProducts(quantised_a_, quantised_b_);
+    Pricing pricing({a_, b_, quantised_a_, quantised_b_, thresholds_, errors, rows_, products_});
+    result_.upper_bound = static_cast<double>(rows_.size()) * (1 + kRounding);  // No cosine is above 1.
+    for (bool is_first = true; !result_.certified; is_first = false) {
+      Improve(graph_, is_first, &matching_);
+      result_.total = TotalWeight(graph_, matching_);
+      const Duals duals = DualsOf(graph_, matching_);
+      if (result_.rounds >= options_.max_rounds || (options_.expired && options_.expired())) {
+        LowerBound(duals, ExcessesByThresholds(matching_, duals, thresholds_, errors));
+        return;
+      }
+      PricingResult priced = pricing.Run(graph_, duals);
+      ++result_.rounds;
+      LowerBound(duals, priced.excesses);
+      result_.certified = priced.violations == 0;
+      if (!result_.certified) graph_.Add(&priced.candidates);
+    }
+  }
+
+  void LowerBound(const Duals& duals, const std::vector<double>& excesses) {
+    result_.upper_bound = std::min(result_.upper_bound, DualBound(matching_, duals, excesses));
+  }
+
+  void GiveZeroRowsTheRest() {
+    int32_t column = 0;
+    for (size_t row = 0; row < matching_.column_of_row.size(); ++row) {
+      if (matching_.column_of_row[row] != kFree) continue;
+      while (matching_.row_of_column[static_cast<size_t>(column)] >= 0) ++column;
+      matching_.Give(column, static_cast<int32_t>(row));
+    }
+    result_.certified = result_.certified || rows_.empty();
+  }
+
+  void FindLargest() {
+    const bool has_zero_rows = static_cast<int64_t>(rows_.size()) < a_.rows();
+    const double least = -std::numeric_limits<double>::infinity();
+    result_.largest_of_row.assign(static_cast<size_t>(a_.rows()), 0);
+    result_.largest_of_column.assign(static_cast<size_t>(b_.rows()), has_zero_rows ? 0 : least);
+    for (const int32_t row : rows_) {
+      double& largest = result_.largest_of_row[static_cast<size_t>(row)];
+      largest = least;
+      const auto columns = graph_.columns_of(row);
+      const auto weights = graph_.weights_of(row);
+      for (size_t e = 0; e < columns.size(); ++e) {
+        double& largest_of_column = result_.largest_of_column[static_cast<size_t>(columns[e])];
+        largest = std::max(largest, weights[e]);
+        largest_of_column = std::max(largest_of_column, weights[e]);
+      }
+    }
+  }
+
+  const UnitRows& a_;
+  const UnitRows& b_;
+  const ExactMatchingOptions& options_;
+  const Int8Products& products_;
+  const std::vector<int32_t> rows_;  // Of a, without those that are zero.
+  QuantisedRows quantised_a_;
+  QuantisedRows quantised_b_;
+  CandidateThresholds thresholds_;
+  CandidateGraph graph_;
+  PricedMatching matching_;
+  ExactMatching result_;
+};
+
+}  // namespace
+
+ExactMatching MatchExactly(const UnitRows& a, const UnitRows& b, const ExactMatchingOptions& options) {
+  return Engine(a, b, options).Run();
+}
+
+}  // namespace seedbed
