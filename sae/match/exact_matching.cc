@@ -132,10 +132,12 @@ class Engine {
       Improve(graph_, is_first, &matching_);
       result_.total = TotalWeight(graph_, matching_);
       const Duals duals = DualsOf(graph_, matching_);
-      if (result_.rounds >= options_.max_rounds || (options_.expired && options_.expired())) {
-        LowerBound(duals, ExcessesByThresholds(matching_, duals, thresholds_, errors));
+      const std::vector<double> covering = ExcessesByThresholds(matching_, duals, thresholds_, errors);
+      LowerBound(duals, covering);
+      // As where all pairs are candidates.
+      result_.certified = *std::max_element(covering.begin(), covering.end()) <= kPriceTolerance;
+      if (result_.certified || result_.rounds >= options_.max_rounds || (options_.expired && options_.expired()))
         return;
-      }
       PricingResult priced = pricing.Run(graph_, duals);
       ++result_.rounds;
       LowerBound(duals, priced.excesses);

@@ -33,7 +33,7 @@ struct ExactMatching {
   // Every pair is known not to break the duals by more than kPriceTolerance: nothing but rounding is between `total`
   // and `upper_bound`. Without it the matching is one of many, and the bound says how good.
   bool certified = false;
-  int rounds = 0;  // Of pricing.
+  int rounds = 0;  // Of pricing; 0 where the candidates' thresholds are proof enough.
   // The largest cosine among the candidates of each row of a [n] and of b [m]: never more than the largest cosine
   // with any row.
   std::vector<double> largest_of_row;

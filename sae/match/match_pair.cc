@@ -25,6 +25,10 @@ absl::Status MatchSide(absl::string_view side, const at::Tensor& a, const at::Te
   matching->mean_cosine = matched->mean_cosine;
   matching->upper_bound = matched->upper_bound;
   matching->certified = matched->certified;
+  matching->rounds = matched->rounds;
+  matching->seconds = matched->seconds;
+  matching->zero_rows_a = matched->zero_rows_a;
+  matching->zero_rows_b = matched->zero_rows_b;
   matching->largest_a = std::move(matched->largest_a);
   matching->largest_b = std::move(matched->largest_b);
   return absl::OkStatus();

@@ -15,7 +15,7 @@ namespace seedbed {
 inline constexpr int64_t kTileRows = 8;
 inline constexpr int64_t kTileColumns = 48;
 // Columns that a sweep deals with before it goes on to the next ones: a multiple of kTileColumns.
-inline constexpr int64_t kChunkColumns = 1008;
+inline constexpr int64_t kChunkColumns = 4032;
 
 // Positions are indices into what was chosen.
 struct ProductTile {

@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
 #include "common/status.h"
 #include "sae/inference/encoder.h"
 #include "sae/match/match_pair.h"
@@ -56,34 +58,52 @@ std::vector<std::string> WarningsOf(const std::vector<ComparedDictionary>& dicti
   return warnings;
 }
 
-absl::StatusOr<PairMatching> Match(const ComparedDictionary& a, const ComparedDictionary& b, DictionaryCache* cache) {
+double Now() { return absl::ToDoubleSeconds(Clock::Real()->Monotonic()); }
+
+MatchOptions MatchOptionsOf(const ComparisonOptions& options) {
+  MatchOptions match;
+  match.seconds = &Now;
+  if (options.max_seconds > 0) {
+    match.engine.expired = [end = Now() + options.max_seconds] { return Now() >= end; };
+  }
+  return match;
+}
+
+absl::StatusOr<PairMatching> Match(const ComparedDictionary& a, const ComparedDictionary& b,
+                                   const MatchOptions& options, DictionaryCache* cache) {
   ASSIGN_OR_RETURN(const std::shared_ptr<const Dictionary> of_a, cache->Get(a.path));
   ASSIGN_OR_RETURN(const std::shared_ptr<const Dictionary> of_b, cache->Get(b.path));
-  auto pair = MatchPair({of_a->decoder_weight, of_a->encoder_weight}, {of_b->decoder_weight, of_b->encoder_weight});
+  auto pair =
+      MatchPair({of_a->decoder_weight, of_a->encoder_weight}, {of_b->decoder_weight, of_b->encoder_weight}, options);
   if (!pair.ok()) return Annotate(pair.status(), absl::StrCat(a.path, " and ", b.path));
   return pair;
 }
 
+// What isn't proven, because its time was up, is not stored.
 absl::StatusOr<PairMatching> FindOrMatch(const ComparedDictionary& a, const ComparedDictionary& b,
-                                         const ComparisonOptions& options, DictionaryCache* cache) {
-  if (options.pair_folder.empty()) return Match(a, b, cache);
-  const PairStore store(options.pair_folder);
+                                         const std::string& pair_folder, const MatchOptions& options,
+                                         DictionaryCache* cache) {
+  if (pair_folder.empty()) return Match(a, b, options, cache);
+  const PairStore store(pair_folder);
   ASSIGN_OR_RETURN(std::optional<PairMatching> stored, store.Find(a.identity, b.identity));
   if (stored.has_value()) return *std::move(stored);
-  ASSIGN_OR_RETURN(PairMatching matched, Match(a, b, cache));
-  RETURN_IF_ERROR(store.Save(a.identity, b.identity, matched));
+  ASSIGN_OR_RETURN(PairMatching matched, Match(a, b, options, cache));
+  if (matched.decoder.certified && matched.encoder.certified) {
+    RETURN_IF_ERROR(store.Save(a.identity, b.identity, matched));
+  }
   return matched;
 }
 
 absl::StatusOr<std::vector<ComparedPair>> ComparePairs(const std::vector<ComparedDictionary>& dictionaries,
                                                        const ComparisonOptions& options, DictionaryCache* cache) {
+  const MatchOptions match = MatchOptionsOf(options);
   std::vector<ComparedPair> pairs;
   for (size_t a = 0; a < dictionaries.size(); ++a) {
     for (size_t b = a + 1; b < dictionaries.size(); ++b) {
       ComparedPair pair;
       pair.a = static_cast<int64_t>(a);
       pair.b = static_cast<int64_t>(b);
-      ASSIGN_OR_RETURN(pair.matching, FindOrMatch(dictionaries[a], dictionaries[b], options, cache));
+      ASSIGN_OR_RETURN(pair.matching, FindOrMatch(dictionaries[a], dictionaries[b], options.pair_folder, match, cache));
       ASSIGN_OR_RETURN(pair.agreement, MeasurePair(pair.matching, options.threshold));
       pairs.push_back(std::move(pair));
     }

@@ -22,6 +22,8 @@ struct ComparisonOptions {
   double threshold = 0.7;
   std::string pair_folder;  // Of a PairStore; empty = nothing is stored.
   std::string rows;         // Safetensors of held-out rows; empty = no functional agreement.
+  // After so many seconds matchings are left as they are, with a bound but without a proof; 0 = no limit.
+  double max_seconds = 0;
 };
 
 // {correlation by latent of a}, where there are held-out rows.

@@ -60,6 +60,9 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--cached-mib", flags.cached_mib, "MiB of dictionaries that are kept in memory, besides two")
       ->capture_default_str();
+  app.add_option("--max-seconds", flags.comparison.max_seconds,
+                 "Seconds after which matchings are left as they are, with a bound but without a proof; 0 = no limit")
+      ->capture_default_str();
   app.add_option("--sweep", flags.sweep_id, "Copied into the result");
   app.add_option("--sibling-set", flags.sibling_set_id, "Copied into the result");
   app.add_option("DIR", flags.folders, "Folders of dictionaries, ours, sparsify's or SAELens', two or more")
@@ -73,6 +76,10 @@ absl::Status CheckFlags(const Flags& flags) {
   }
   if (flags.threads < 0 || flags.threads > kMostThreads) {
     return absl::InvalidArgumentError(absl::StrCat("--threads: found ", flags.threads, "; 0..1024 is allowed"));
+  }
+  if (!(flags.comparison.max_seconds >= 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--max-seconds: found ", flags.comparison.max_seconds, "; 0 or more is allowed"));
   }
   if (flags.folders.size() < 2) {
     return absl::InvalidArgumentError(

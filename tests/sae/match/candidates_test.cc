@@ -45,15 +45,16 @@ struct Sides {
 };
 
 TEST(SweepProductsTest, VisitsEveryPairThatIsWantedOnce) {
-  const Instance instance = MakeInstance("random", 1, 333, 1203, 20);
+  constexpr int64_t kColumns = kChunkColumns + 195;
+  const Instance instance = MakeInstance("random", 1, 333, kColumns, 20);
   const Sides sides(instance);
   std::vector<int32_t> rows = Range(333);
   std::reverse(rows.begin(), rows.end());
   rows.resize(300);
-  const std::vector<int32_t> columns = Range(1203);
+  const std::vector<int32_t> columns = Range(kColumns);
   for (const Int8Products* products : SupportedProducts()) {
     SCOPED_TRACE(products->name);
-    std::vector<int> visits(300 * 1203, 0);
+    std::vector<int> visits(300 * kColumns, 0);
     int64_t wrong = 0, finished = 0;
     std::mutex mutex;
     const auto wanted = [](int64_t row, int64_t column) { return (row / kTileRows + column / kTileColumns) % 3 != 0; };
@@ -63,7 +64,7 @@ TEST(SweepProductsTest, VisitsEveryPairThatIsWantedOnce) {
         for (int64_t j = 0; j < tile.columns; ++j) {
           const int64_t row = tile.first_row + i;
           const int64_t column = tile.first_column + j;
-          ++visits[static_cast<size_t>(row * 1203 + column)];
+          ++visits[static_cast<size_t>(row * kColumns + column)];
           const float product = ProductOf(sides.a, rows[static_cast<size_t>(row)], sides.b, column);
           wrong += tile.products[i * kTileColumns + j] != product || column < finished ? 1 : 0;
         }
@@ -75,10 +76,10 @@ TEST(SweepProductsTest, VisitsEveryPairThatIsWantedOnce) {
     };
     SweepProducts({sides.a, rows}, {sides.b, columns}, *products, {wanted, visit, finish});
     EXPECT_EQ(wrong, 0);
-    EXPECT_EQ(finished, 1203);
+    EXPECT_EQ(finished, kColumns);
     for (int64_t row = 0; row < 300; ++row) {
-      for (int64_t column = 0; column < 1203; ++column) {
-        ASSERT_EQ(visits[static_cast<size_t>(row * 1203 + column)], wanted(row, column) ? 1 : 0)
+      for (int64_t column = 0; column < kColumns; ++column) {
+        ASSERT_EQ(visits[static_cast<size_t>(row * kColumns + column)], wanted(row, column) ? 1 : 0)
             << row << " " << column;
       }
     }
@@ -87,16 +88,17 @@ TEST(SweepProductsTest, VisitsEveryPairThatIsWantedOnce) {
 
 // Each pair is a candidate or below both thresholds, and each row and column has as many as it should.
 TEST(FindCandidatesTest, FindsTheBestOfRowsAndColumns) {
-  const Instance instance = MakeInstance("random", 2, 130, 1100, 16);
+  constexpr int64_t kColumns = kChunkColumns + 100;
+  const Instance instance = MakeInstance("random", 2, 130, kColumns, 16);
   const Sides sides(instance);
   std::vector<int32_t> rows = Range(130);
   rows.erase(rows.begin() + 7);
-  const std::vector<int32_t> columns = Range(1100);
+  const std::vector<int32_t> columns = Range(kColumns);
   ColumnLists found(130);
   const CandidateThresholds thresholds =
       FindCandidates({sides.a, rows}, {sides.b, columns}, 4, *SupportedProducts()[0], &found);
   EXPECT_THAT(found[7], ElementsAre());
-  std::vector<int> above_row(129, 0), above_column(1100, 0);
+  std::vector<int> above_row(129, 0), above_column(kColumns, 0);
   for (size_t i = 0; i < rows.size(); ++i) {
     const std::set<int32_t> candidates(found[static_cast<size_t>(rows[i])].begin(),
                                        found[static_cast<size_t>(rows[i])].end());

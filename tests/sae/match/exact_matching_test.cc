@@ -110,10 +110,10 @@ TEST(ExactMatchingTest, EqualsTheDenseAlgorithmWhateverTheCandidates) {
 
 // Panels, chunks and blocks that are not full, and more than one of each.
 TEST(ExactMatchingTest, MatchesMoreRowsThanOneChunk) {
-  const Instance instance = MakeInstance("planted", 3, 1009, 2050, 16);
+  const Instance instance = MakeInstance("planted", 3, 1009, 4100, 16);
   const ExactMatching found = Match(instance, FewCandidates(4));
   ExpectProven(instance, found);
-  EXPECT_NEAR(found.total, MaximumWeightMatching(WeightsOf(instance), 1009, 2050).total, 1e-9);
+  EXPECT_NEAR(found.total, MaximumWeightMatching(WeightsOf(instance), 1009, 4100).total, 1e-9);
 }
 
 TEST(ExactMatchingTest, OneRow) {

@@ -118,6 +118,7 @@ TEST_F(AgreeTest, RefusesWrongFlags) {
   ExpectRefused({"--threshold", "nan", a, a}, "--threshold");
   ExpectRefused({"--threshold", "much", a, a}, "--threshold");
   ExpectRefused({"--threads", "-1", a, a}, "--threads: found -1");
+  ExpectRefused({"--max-seconds", "-1", a, a}, "--max-seconds: found -1");
   ExpectRefused({"--thresh", "0.5", a, a}, "--thresh");
 }
 
@@ -244,6 +245,27 @@ TEST_F(AgreeTest, UnequalOrUnknownBatchHashesAreNotTheSame) {
   EXPECT_TRUE(Compare({a, a}).same_batches());
 }
 
+TEST_F(AgreeTest, SaysWhatWasNotProvenInTime) {
+  const std::string a = Export("a", RandomDictionary(400, 16, 1));
+  const std::string b = Export("b", RandomDictionary(400, 16, 5));
+  const v1::Agreement hurried = Compare({"--max-seconds", "1e-9", a, b});
+  const v1::Agreement agreement = Compare({a, b});
+  EXPECT_FALSE(hurried.pairs(0).decoder().certified());
+  EXPECT_EQ(hurried.pairs(0).decoder().rounds(), 0);
+  EXPECT_GT(hurried.pairs(0).decoder().upper_bound(), agreement.pairs(0).decoder().mean_cosine());
+  EXPECT_TRUE(agreement.pairs(0).decoder().certified());
+  EXPECT_GT(agreement.pairs(0).decoder().rounds(), 0);
+}
+
+TEST_F(AgreeTest, CountsZeroRows) {
+  Dictionary dictionary = RandomDictionary(5, 4, 1);
+  dictionary.encoder_weight[2].zero_();
+  const v1::Agreement agreement = Compare({Export("a", dictionary), Export("b", RandomDictionary(7, 4, 9))});
+  EXPECT_EQ(agreement.pairs(0).encoder().zero_rows_a(), 1);
+  EXPECT_EQ(agreement.pairs(0).encoder().zero_rows_b(), 0);
+  EXPECT_EQ(agreement.pairs(0).decoder().zero_rows_a(), 0);
+}
+
 TEST_F(AgreeTest, ReadsAFolderWithoutAManifest) {
   const std::string a = Export("a", RandomDictionary(4, 3, 1), Facts("a", "3", kHash));
   ASSERT_TRUE(RemoveAll(JoinPath(a, "manifest.json")).ok());
@@ -263,6 +285,7 @@ TEST_F(AgreeTest, WritesTheSameToAFile) {
   v1::Agreement written = Parse(ReadFile(PathOf("result.json")).value());
   for (v1::Agreement* agreement : {&printed, &written}) {
     v1::PairAgreement* pair = agreement->mutable_pairs(0);
+    EXPECT_GT(pair->decoder().seconds(), 0);
     pair->clear_seconds();
     pair->mutable_decoder()->clear_seconds();
     pair->mutable_encoder()->clear_seconds();
@@ -452,7 +475,8 @@ TEST_F(AgreeTest, SaysWhyThereIsNoConsensus) {
 TEST_F(AgreeTest, HelpNamesTheFlags) {
   const Finished finished = Run({"--help"});
   EXPECT_EQ(finished.exit_code, 0);
-  EXPECT_THAT(finished.text, AllOf(HasSubstr("--threshold"), HasSubstr("--output"), HasSubstr("DIR")));
+  EXPECT_THAT(finished.text,
+              AllOf(HasSubstr("--threshold"), HasSubstr("--output"), HasSubstr("--max-seconds"), HasSubstr("DIR")));
 }
 
 }  // namespace

@@ -1,0 +1,225 @@
+// The exact matching of two dictionaries against NumPy's product and SciPy's linear_sum_assignment, in the same run,
+// two threads. Dictionaries are random unit rows of which a fraction is shared: there the second one has, at a random
+// place, a row of cosine .7 to .99 with one of the first.
+//
+// SEEDBED_BENCH_CASES lists shapes, rows x width (default: 4096x512,16384x768). SEEDBED_BENCH_PRODUCTS chooses the
+// kernels: avx512_vnni, avx2 or portable (default: the fastest). SEEDBED_BENCH_PYTHON is a Python with SciPy (default:
+// .venv/bin/python), which gets shapes of up to SEEDBED_BENCH_SCIPY_ROWS rows (default: 16384; it needs 20 bytes for
+// the square of them). Without one the ratios are left out. Peak memory is that of the process so far, dictionaries
+// included, so it is a shape's own where shapes grow.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ATen/Context.h"
+#include "ATen/Parallel.h"
+#include "ATen/TensorOperators.h"
+#include "ATen/ops/empty.h"
+#include "ATen/ops/linalg_vector_norm.h"
+#include "ATen/ops/rand.h"
+#include "ATen/ops/randn.h"
+#include "ATen/ops/randperm.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/file.h"
+#include "sae/match/cosine.h"
+#include "tests/bench/peer_process.h"
+#include "tests/bench/stopwatch.h"
+
+namespace seedbed {
+namespace {
+
+constexpr int kThreads = 2;
+constexpr double kSharedFractions[] = {0.3, 0.6};
+constexpr int64_t kRowsRepeated = 32768;  // Up to here the median of three runs is taken.
+
+struct Shape {
+  int64_t rows = 0;
+  int64_t width = 0;
+};
+
+struct Dictionaries {
+  at::Tensor a;
+  at::Tensor b;
+};
+
+at::Tensor UnitNoise(int64_t rows, int64_t width) {
+  at::Tensor noise = at::randn({rows, width});
+  return noise.div_(at::linalg_vector_norm(noise, 2, at::IntArrayRef{1}, /*keepdim=*/true));
+}
+
+// A piece at a time, so that the matching is what takes the most memory.
+Dictionaries MakeDictionaries(const Shape& shape, double shared_fraction) {
+  constexpr int64_t kPiece = 4096;
+  at::manual_seed(1);
+  Dictionaries result{at::empty({shape.rows, shape.width}), at::empty({shape.rows, shape.width})};
+  const at::Tensor places = at::randperm(shape.rows);
+  const auto shared = static_cast<int64_t>(shared_fraction * static_cast<double>(shape.rows));
+  for (int64_t first = 0; first < shape.rows; first += kPiece) {
+    const int64_t rows = std::min(kPiece, shape.rows - first);
+    const at::Tensor a = UnitNoise(rows, shape.width);
+    at::Tensor b = UnitNoise(rows, shape.width);
+    const int64_t shared_here = std::max<int64_t>(0, std::min(rows, shared - first));
+    if (shared_here > 0) {
+      const at::Tensor cosines = at::rand({shared_here, 1}) * 0.29 + 0.7;
+      at::Tensor some = b.narrow(0, 0, shared_here);
+      some.mul_((1 - cosines * cosines).sqrt_()).add_(cosines * a.narrow(0, 0, shared_here));
+    }
+    result.a.narrow(0, first, rows).copy_(a);
+    result.b.index_copy_(0, places.narrow(0, first, rows), b);
+  }
+  return result;
+}
+
+double PeakGigabytes() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) * 1024 / 1e9;
+}
+
+const Int8Products* ChosenProducts() {
+  const std::string wanted = Setting("SEEDBED_BENCH_PRODUCTS", SupportedProducts()[0]->name);
+  for (const Int8Products* products : SupportedProducts()) {
+    if (wanted == products->name) return products;
+  }
+  std::fprintf(stderr, "matching: SEEDBED_BENCH_PRODUCTS: this CPU has no kernel %s\n", wanted.c_str());
+  std::exit(1);
+}
+
+std::vector<Shape> ChosenShapes() {
+  std::vector<Shape> shapes;
+  for (const absl::string_view text : absl::StrSplit(Setting("SEEDBED_BENCH_CASES", "4096x512,16384x768"), ',')) {
+    const std::pair<std::string, std::string> sizes = absl::StrSplit(text, absl::MaxSplits('x', 1));
+    Shape shape;
+    if (!absl::SimpleAtoi(sizes.first, &shape.rows) || !absl::SimpleAtoi(sizes.second, &shape.width) ||
+        shape.rows < 1 || shape.width < 1) {
+      std::fprintf(stderr, "matching: SEEDBED_BENCH_CASES: found %s; ROWSxWIDTH is needed\n",
+                   std::string(text).c_str());
+      std::exit(1);
+    }
+    shapes.push_back(shape);
+  }
+  return shapes;
+}
+
+struct Measured {
+  Matching matching;
+  double seconds = 0;
+};
+
+Measured Match(const Dictionaries& dictionaries, const Int8Products* products) {
+  MatchOptions options;
+  options.engine.products = products;
+  Measured measured;
+  std::vector<double> seconds(dictionaries.a.size(0) <= kRowsRepeated ? 3 : 1);
+  for (double& each : seconds) {
+    each = SecondsOf([&] { measured.matching = *MatchRows(dictionaries.a, dictionaries.b, options); });
+  }
+  std::sort(seconds.begin(), seconds.end());
+  measured.seconds = seconds[seconds.size() / 2];
+  return measured;
+}
+
+void WriteRows(const at::Tensor& rows, const std::string& path) {
+  std::ofstream(path, std::ios::binary)
+      .write(static_cast<const char*>(rows.const_data_ptr()), static_cast<std::streamsize>(rows.nbytes()));
+}
+
+// SciPy's seconds and total on dictionaries that it is given as files.
+class SciPy {
+ public:
+  SciPy() {
+    most_rows_ = 0;
+    if (!absl::SimpleAtoi(Setting("SEEDBED_BENCH_SCIPY_ROWS", "16384"), &most_rows_)) most_rows_ = 0;
+    setenv("SEEDBED_BENCH_PYTHON", ".venv/bin/python", /*overwrite=*/0);
+    if (most_rows_ > 0 && mkdtemp(folder_.data()) != nullptr) {
+      process_ = PeerProcess::Start("matching_scipy.py", {std::to_string(kThreads)});
+    }
+  }
+  ~SciPy() { RemoveAll(folder_).IgnoreError(); }
+
+  struct Answer {
+    double seconds = 0;
+    double total = 0;
+  };
+  std::optional<Answer> Match(const Dictionaries& dictionaries) {
+    const int64_t rows = dictionaries.a.size(0);
+    if (!process_.has_value() || rows > most_rows_) return std::nullopt;
+    const std::string a = JoinPath(folder_, "a");
+    const std::string b = JoinPath(folder_, "b");
+    WriteRows(dictionaries.a, a);
+    WriteRows(dictionaries.b, b);
+    const auto seconds = process_->Ask(absl::StrCat(a, " ", b, " ", rows, " ", dictionaries.a.size(1)));
+    const auto total = seconds.has_value() ? process_->Ask("total") : std::nullopt;
+    if (!total.has_value()) return std::nullopt;
+    return Answer{*seconds, *total};
+  }
+
+ private:
+  std::string folder_ = "/tmp/seedbed-matching-XXXXXX";
+  int64_t most_rows_ = 0;
+  std::optional<PeerProcess> process_;
+};
+
+// Prints a line and returns the ratio of SciPy's seconds to ours, if there is one.
+std::optional<double> RunCase(const Shape& shape, double shared_fraction, const Int8Products* products, SciPy* scipy) {
+  const Dictionaries dictionaries = MakeDictionaries(shape, shared_fraction);
+  const Measured measured = Match(dictionaries, products);
+  const double peak = PeakGigabytes();
+  const auto rows = static_cast<double>(shape.rows);
+  const Matching& matching = measured.matching;
+  std::printf("%8ld %6ld %7.1f %10.3f %7d %10s %10.1e %9.2f", shape.rows, shape.width, shared_fraction,
+              measured.seconds, matching.rounds, matching.certified ? "yes" : "no",
+              (matching.upper_bound - matching.mean_cosine) * rows, peak);
+  std::fflush(stdout);
+  const std::optional<SciPy::Answer> answer = scipy->Match(dictionaries);
+  if (answer.has_value()) {
+    std::printf(" %10.2f %8.1f %12.1e", answer->seconds, answer->seconds / measured.seconds,
+                matching.mean_cosine * rows - answer->total);
+  }
+  std::printf("\n");
+  std::fflush(stdout);
+  if (!answer.has_value()) return std::nullopt;
+  return answer->seconds / measured.seconds;
+}
+
+void Run() {
+  const Int8Products* products = ChosenProducts();
+  SciPy scipy;
+  std::printf("kernels: %s, %d threads\n", products->name, kThreads);
+  std::printf("%8s %6s %7s %10s %7s %10s %10s %9s %10s %8s %12s\n", "rows", "width", "shared", "seconds", "rounds",
+              "certified", "gap", "peak GB", "scipy s", "ratio", "total - its");
+  std::vector<std::string> ratios;
+  for (const Shape& shape : ChosenShapes()) {
+    std::optional<double> least;
+    for (const double shared_fraction : kSharedFractions) {
+      const std::optional<double> ratio = RunCase(shape, shared_fraction, products, &scipy);
+      if (ratio.has_value()) least = std::min(*ratio, least.value_or(*ratio));
+    }
+    if (!least.has_value()) continue;
+    char text[64];
+    std::snprintf(text, sizeof text, "n%ld_scipy_ratio=%.1f", shape.rows, *least);
+    ratios.emplace_back(text);
+  }
+  std::printf("matching %s\n", absl::StrJoin(ratios, " ").c_str());
+}
+
+}  // namespace
+}  // namespace seedbed
+
+int main() {
+  at::set_num_threads(seedbed::kThreads);
+  std::signal(SIGPIPE, SIG_IGN);
+  seedbed::Run();
+  return 0;
+}

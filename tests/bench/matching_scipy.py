@@ -1,0 +1,38 @@
+"""The peer of tests/bench/matching.cc: NumPy's product and SciPy's assignment, as the published script has them.
+
+For every line `A B ROWS WIDTH` on standard input, two files of float32 rows, matches them and prints the seconds; for the
+line `total` prints the sum of the matched cosines, in float64. "none" where it can't."""
+import os
+import sys
+import time
+
+threads = sys.argv[1]
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = threads
+
+import numpy as np  # noqa: E402
+from scipy.optimize import linear_sum_assignment  # noqa: E402
+
+
+def unit_rows(path, rows, width):
+    matrix = np.fromfile(path, dtype=np.float32).reshape(rows, width)
+    return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+
+
+total = None
+for line in sys.stdin:
+    words = line.split()
+    if words == ["total"]:
+        print(total, flush=True)
+        continue
+    rows, width = int(words[2]), int(words[3])
+    a, b = unit_rows(words[0], rows, width), unit_rows(words[1], rows, width)
+    try:
+        start = time.perf_counter()
+        matched, columns = linear_sum_assignment(a @ b.T, maximize=True)
+        seconds = time.perf_counter() - start
+    except MemoryError:
+        print("none", flush=True)
+        continue
+    total = float(np.einsum("ij,ij->", a[matched].astype(np.float64), b[columns].astype(np.float64)))
+    print(seconds, flush=True)
