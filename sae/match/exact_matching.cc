@@ -21,6 +21,7 @@ constexpr double kLastEpsilon = 1e-6;
 // Where a round has freed so large a share of the rows, they bid again from this epsilon on.
 constexpr double kManyFreed = 0.05;
 constexpr double kSecondEpsilon = 5e-3;
+constexpr double kStepsPerRow = 100;
 // What rounding may make a row's column worse than its best one.
 constexpr double kRounding = 1e-13;
 
@@ -47,40 +48,38 @@ CandidateThresholds ByIndex(const CandidateThresholds& found, const std::vector<
   return thresholds;
 }
 
-void RunAuctions(double epsilon, const CandidateGraph& graph, PricedMatching* matching) {
-  for (bool is_last = false; !is_last; epsilon /= kEpsilonFactor) {
-    is_last = epsilon <= kLastEpsilon;
-    epsilon = std::max(epsilon, kLastEpsilon);
+void RunAuctions(double first, double last, const CandidateGraph& graph, PricedMatching* matching) {
+  for (double epsilon = first;; epsilon = std::max(epsilon / kEpsilonFactor, last)) {
     ReleaseUnhappy(graph, epsilon, matching);
     RunAuction(graph, epsilon, matching);
+    if (epsilon <= last) return;
   }
 }
 
-// Where weights differ by less than the last epsilon, the auction leaves much to be done: then it goes on with a
-// smaller one.
-void Complete(const CandidateGraph& graph, PricedMatching* matching) {
-  constexpr int64_t kStepsPerRow = 20;
-  constexpr double kLeastEpsilon = 1e-14;
-  const int64_t steps = kStepsPerRow * static_cast<int64_t>(matching->rows.size());
-  for (double epsilon = kLastEpsilon / kEpsilonFactor;; epsilon /= kEpsilonFactor) {
-    ReleaseUnhappy(graph, kRounding, matching);
-    ReduceRows(graph, matching);
-    ReleaseUnhappy(graph, kRounding, matching);
-    const bool is_last = epsilon < kLeastEpsilon;
-    if (AugmentAll(graph, is_last ? std::numeric_limits<int64_t>::max() : steps, matching)) return;
-    RunAuction(graph, epsilon, matching);
-  }
+// From what is exactly the best for its row to a complete matching.
+bool Complete(const CandidateGraph& graph, int64_t most_steps, PricedMatching* matching) {
+  ReleaseUnhappy(graph, kRounding, matching);
+  ReduceRows(graph, matching);
+  ReleaseUnhappy(graph, kRounding, matching);
+  return AugmentAll(graph, most_steps, matching);
 }
 
 // Makes the matching the best one of the graph, whatever it was before.
 void Improve(const CandidateGraph& graph, bool is_first, PricedMatching* matching) {
   const auto rows = static_cast<double>(matching->rows.size());
   if (is_first) {
-    RunAuctions(kFirstEpsilon, graph, matching);
+    RunAuctions(kFirstEpsilon, kLastEpsilon, graph, matching);
   } else if (static_cast<double>(ReleaseUnhappy(graph, kRounding, matching)) > kManyFreed * rows) {
-    RunAuctions(kSecondEpsilon, graph, matching);
+    RunAuctions(kSecondEpsilon, kLastEpsilon, graph, matching);
   }
-  Complete(graph, matching);
+  // Where weights differ by less than the last epsilon, the auction leaves much to be done, and paths become long: then
+  // it goes on to a smaller one.
+  const auto steps = static_cast<int64_t>(kStepsPerRow * rows);
+  for (double last = kLastEpsilon; last > kRounding; last /= kEpsilonFactor * kEpsilonFactor) {
+    if (last < kLastEpsilon) RunAuctions(kSecondEpsilon, last, graph, matching);
+    if (Complete(graph, steps, matching)) return;
+  }
+  Complete(graph, std::numeric_limits<int64_t>::max(), matching);
 }
 
 class Engine {
