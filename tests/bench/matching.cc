@@ -2,11 +2,12 @@
 // two threads. Dictionaries are random unit rows of which a fraction is shared: there the second one has, at a random
 // place, a row of cosine .7 to .99 with one of the first.
 //
-// SEEDBED_BENCH_CASES lists shapes, rows x width (default: 4096x512,16384x768). SEEDBED_BENCH_PRODUCTS chooses the
-// kernels: avx512_vnni, avx2 or portable (default: the fastest). SEEDBED_BENCH_PYTHON is a Python with SciPy (default:
-// .venv/bin/python), which gets shapes of up to SEEDBED_BENCH_SCIPY_ROWS rows (default: 16384; it needs 20 bytes for
-// the square of them). Without one the ratios are left out. Peak memory is that of the process so far, dictionaries
-// included, so it is a shape's own where shapes grow.
+// SEEDBED_BENCH_CASES lists shapes, rows x width (default: 4096x512,16384x768), SEEDBED_BENCH_SHARED the fractions
+// (default: .3,.6), SEEDBED_BENCH_PRODUCTS kernels: avx512_vnni, avx2, portable (default: those of them that the CPU
+// has, but for portable). SEEDBED_BENCH_PYTHON is a Python with SciPy (default: .venv/bin/python), which gets shapes of
+// up to SEEDBED_BENCH_SCIPY_ROWS rows (default: 16384; it needs 20 bytes for the square of them). Without one the
+// ratios are left out. Peak memory is that of the process so far, dictionaries included, so it is a shape's own where
+// shapes grow.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,7 +42,6 @@ namespace seedbed {
 namespace {
 
 constexpr int kThreads = 2;
-constexpr double kSharedFractions[] = {0.3, 0.6};
 constexpr int64_t kRowsRepeated = 32768;  // Up to here the median of three runs is taken.
 
 struct Shape {
@@ -87,12 +88,15 @@ double PeakGigabytes() {
   return static_cast<double>(usage.ru_maxrss) * 1024 / 1e9;
 }
 
-const Int8Products* ChosenProducts() {
-  const std::string wanted = Setting("SEEDBED_BENCH_PRODUCTS", SupportedProducts()[0]->name);
+std::vector<const Int8Products*> ChosenProducts() {
+  const std::vector<std::string> wanted = absl::StrSplit(Setting("SEEDBED_BENCH_PRODUCTS", "avx512_vnni,avx2"), ',');
+  std::vector<const Int8Products*> chosen;
   for (const Int8Products* products : SupportedProducts()) {
-    if (wanted == products->name) return products;
+    if (std::count(wanted.begin(), wanted.end(), products->name) > 0) chosen.push_back(products);
   }
-  std::fprintf(stderr, "matching: SEEDBED_BENCH_PRODUCTS: this CPU has no kernel %s\n", wanted.c_str());
+  if (!chosen.empty()) return chosen;
+  std::fprintf(stderr, "matching: SEEDBED_BENCH_PRODUCTS: this CPU has none of %s\n",
+               absl::StrJoin(wanted, ", ").c_str());
   std::exit(1);
 }
 
@@ -110,6 +114,19 @@ std::vector<Shape> ChosenShapes() {
     shapes.push_back(shape);
   }
   return shapes;
+}
+
+std::vector<double> ChosenFractions() {
+  std::vector<double> fractions;
+  for (const absl::string_view text : absl::StrSplit(Setting("SEEDBED_BENCH_SHARED", ".3,.6"), ',')) {
+    double fraction = 0;
+    if (!absl::SimpleAtod(text, &fraction) || !(fraction >= 0 && fraction <= 1)) {
+      std::fprintf(stderr, "matching: SEEDBED_BENCH_SHARED: found %s; 0..1 is allowed\n", std::string(text).c_str());
+      std::exit(1);
+    }
+    fractions.push_back(fraction);
+  }
+  return fractions;
 }
 
 struct Measured {
@@ -171,47 +188,55 @@ class SciPy {
   std::optional<PeerProcess> process_;
 };
 
-// Prints a line and returns the ratio of SciPy's seconds to ours, if there is one.
-std::optional<double> RunCase(const Shape& shape, double shared_fraction, const Int8Products* products, SciPy* scipy) {
-  const Dictionaries dictionaries = MakeDictionaries(shape, shared_fraction);
-  const Measured measured = Match(dictionaries, products);
-  const double peak = PeakGigabytes();
-  const auto rows = static_cast<double>(shape.rows);
+// Of SciPy's seconds to ours, by name; where there are several, the least counts.
+using Ratios = std::map<std::string, double>;
+
+void AddRatio(const std::string& name, double ratio, Ratios* ratios) {
+  const auto [at, is_new] = ratios->emplace(name, ratio);
+  if (!is_new) at->second = std::min(at->second, ratio);
+}
+
+void PrintOurs(const Shape& shape, double shared_fraction, const Int8Products& products, const Measured& measured) {
   const Matching& matching = measured.matching;
-  std::printf("%8ld %6ld %7.1f %10.3f %7d %10s %10.1e %9.2f", shape.rows, shape.width, shared_fraction,
-              measured.seconds, matching.rounds, matching.certified ? "yes" : "no",
-              (matching.upper_bound - matching.mean_cosine) * rows, peak);
-  std::fflush(stdout);
+  const double gap = (matching.upper_bound - matching.mean_cosine) * static_cast<double>(shape.rows);
+  std::printf("%8ld %6ld %7.1f %-12s %10.3f %7d %10s %10.1e %9.2f", shape.rows, shape.width, shared_fraction,
+              products.name, measured.seconds, matching.rounds, matching.certified ? "yes" : "no", gap,
+              PeakGigabytes());
+}
+
+// Prints a line for each kernel.
+void RunCase(const Shape& shape, double shared_fraction, SciPy* scipy, Ratios* ratios) {
+  const Dictionaries dictionaries = MakeDictionaries(shape, shared_fraction);
   const std::optional<SciPy::Answer> answer = scipy->Match(dictionaries);
-  if (answer.has_value()) {
-    std::printf(" %10.2f %8.1f %12.1e", answer->seconds, answer->seconds / measured.seconds,
-                matching.mean_cosine * rows - answer->total);
+  bool is_fastest = true;
+  for (const Int8Products* products : ChosenProducts()) {
+    const Measured measured = Match(dictionaries, products);
+    PrintOurs(shape, shared_fraction, *products, measured);
+    if (answer.has_value()) {
+      const double ratio = answer->seconds / measured.seconds;
+      std::printf(" %10.2f %8.1f %12.1e", answer->seconds, ratio,
+                  measured.matching.mean_cosine * static_cast<double>(shape.rows) - answer->total);
+      if (is_fastest) AddRatio(absl::StrCat("n", shape.rows, "_scipy_ratio"), ratio, ratios);
+      AddRatio(absl::StrCat("n", shape.rows, "_", products->name, "_scipy_ratio"), ratio, ratios);
+    }
+    is_fastest = false;
+    std::printf("\n");
+    std::fflush(stdout);
   }
-  std::printf("\n");
-  std::fflush(stdout);
-  if (!answer.has_value()) return std::nullopt;
-  return answer->seconds / measured.seconds;
 }
 
 void Run() {
-  const Int8Products* products = ChosenProducts();
   SciPy scipy;
-  std::printf("kernels: %s, %d threads\n", products->name, kThreads);
-  std::printf("%8s %6s %7s %10s %7s %10s %10s %9s %10s %8s %12s\n", "rows", "width", "shared", "seconds", "rounds",
-              "certified", "gap", "peak GB", "scipy s", "ratio", "total - its");
-  std::vector<std::string> ratios;
+  const std::vector<double> shared_fractions = ChosenFractions();
+  std::printf("%8s %6s %7s %-12s %10s %7s %10s %10s %9s %10s %8s %12s\n", "rows", "width", "shared", "kernel",
+              "seconds", "rounds", "certified", "gap", "peak GB", "scipy s", "ratio", "total - its");
+  Ratios ratios;
   for (const Shape& shape : ChosenShapes()) {
-    std::optional<double> least;
-    for (const double shared_fraction : kSharedFractions) {
-      const std::optional<double> ratio = RunCase(shape, shared_fraction, products, &scipy);
-      if (ratio.has_value()) least = std::min(*ratio, least.value_or(*ratio));
-    }
-    if (!least.has_value()) continue;
-    char text[64];
-    std::snprintf(text, sizeof text, "n%ld_scipy_ratio=%.1f", shape.rows, *least);
-    ratios.emplace_back(text);
+    for (const double shared_fraction : shared_fractions) RunCase(shape, shared_fraction, &scipy, &ratios);
   }
-  std::printf("matching %s\n", absl::StrJoin(ratios, " ").c_str());
+  std::printf("matching");
+  for (const auto& [name, ratio] : ratios) std::printf(" %s=%.1f", name.c_str(), ratio);
+  std::printf("\n");
 }
 
 }  // namespace

@@ -14,8 +14,7 @@ import numpy as np  # noqa: E402
 from scipy.optimize import linear_sum_assignment  # noqa: E402
 
 
-def unit_rows(path, rows, width):
-    matrix = np.fromfile(path, dtype=np.float32).reshape(rows, width)
+def unit_rows(matrix):
     return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
 
 
@@ -26,13 +25,14 @@ for line in sys.stdin:
         print(total, flush=True)
         continue
     rows, width = int(words[2]), int(words[3])
-    a, b = unit_rows(words[0], rows, width), unit_rows(words[1], rows, width)
+    a, b = (np.fromfile(path, dtype=np.float32).reshape(rows, width) for path in words[:2])
     try:
         start = time.perf_counter()
-        matched, columns = linear_sum_assignment(a @ b.T, maximize=True)
+        matched, columns = linear_sum_assignment(unit_rows(a) @ unit_rows(b).T, maximize=True)
         seconds = time.perf_counter() - start
     except MemoryError:
         print("none", flush=True)
         continue
-    total = float(np.einsum("ij,ij->", a[matched].astype(np.float64), b[columns].astype(np.float64)))
+    pairs = unit_rows(a[matched].astype(np.float64)) * unit_rows(b[columns].astype(np.float64))
+    total = float(pairs.sum())
     print(seconds, flush=True)
