@@ -46,7 +46,7 @@ class Pricing {
  public:
   explicit Pricing(const PricedProblem& problem);
 
-  // `graph` has at least the pairs that it had in the run before.
+  // `graph` must have the pairs that it had in the run before, and those that the run proposed.
   PricingResult Run(const CandidateGraph& graph, const Duals& duals);
 
  private:

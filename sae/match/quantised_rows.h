@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "absl/types/span.h"
 #include "sae/arch/kernels/screening/aligned_vector.h"
 #include "sae/match/rotation.h"
 #include "sae/match/unit_rows.h"

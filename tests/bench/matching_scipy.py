@@ -1,7 +1,8 @@
 """The peer of tests/bench/matching.cc: NumPy's product and SciPy's assignment, as the published script has them.
 
 For every line `A B ROWS WIDTH` on standard input, two files of float32 rows, matches them and prints the seconds; for the
-line `total` prints the sum of the matched cosines, in float64. "none" where it can't."""
+lines `cpu` and `total` prints the seconds that its threads computed and the sum of the matched cosines, in float64. "none"
+where it can't."""
 import os
 import sys
 import time
@@ -18,18 +19,18 @@ def unit_rows(matrix):
     return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
 
 
-total = None
+total = cpu = None
 for line in sys.stdin:
     words = line.split()
-    if words == ["total"]:
-        print(total, flush=True)
+    if words in (["cpu"], ["total"]):
+        print(cpu if words == ["cpu"] else total, flush=True)
         continue
     rows, width = int(words[2]), int(words[3])
     a, b = (np.fromfile(path, dtype=np.float32).reshape(rows, width) for path in words[:2])
     try:
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         matched, columns = linear_sum_assignment(unit_rows(a) @ unit_rows(b).T, maximize=True)
-        seconds = time.perf_counter() - start
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start
     except MemoryError:
         print("none", flush=True)
         continue

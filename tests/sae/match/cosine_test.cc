@@ -24,6 +24,9 @@ TEST(MatchRowsTest, RefusesWhatCanNotBeMatched) {
   EXPECT_THAT(ErrorOf(rows, RandomRows(0, 4, 1)), HasSubstr("[0, 4]"));
   EXPECT_THAT(ErrorOf(rows, rows.reshape({12})), HasSubstr("[12]"));
   EXPECT_EQ(MatchRows(rows, RandomRows(3, 5, 1)).status().code(), absl::StatusCode::kInvalidArgument);
+  const at::Tensor wide = at::zeros({1, 65537});
+  EXPECT_THAT(ErrorOf(wide, wide), HasSubstr("d in 1..65536"));
+  EXPECT_THAT(ErrorOf(at::zeros({2, 0}), at::zeros({2, 0})), HasSubstr("[2, 0]"));
 }
 
 TEST(MatchRowsTest, NamesTheRowThatIsNotFinite) {
