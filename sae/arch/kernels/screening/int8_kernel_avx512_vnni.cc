@@ -26,7 +26,12 @@ struct Avx512Vnni {
   // Masked, since GCC 12 takes the unmasked one's undefined destination for a mistake of ours.
   static Floats ToFloats(Ints values) { return _mm512_maskz_cvtepi32_ps(0xFFFF, values); }
   static Floats MultiplyAdd(Floats a, Floats b, Floats sum) { return _mm512_fmadd_ps(a, b, sum); }
-  static Ints AddProducts(Ints sum, Bytes weights, Bytes row) { return _mm512_dpbusd_epi32(sum, weights, row); }
+  // The instruction's first operand has no sign, the second has. Not the intrinsic, of which GCC 12 makes a copy of
+  // every sum.
+  static Ints AddProducts(Ints sum, Bytes weights, Bytes row) {
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(weights), "v"(row));
+    return sum;
+  }
 };
 
 using Product = Int8Product<Avx512Vnni, 8, 3>;
