@@ -28,6 +28,7 @@
 #include "sae/arch/kernels/row_selection.h"
 #include "sae/arch/kernels/rows.h"
 #include "sae/arch/kernels/update.h"
+#include "sae/arch/latent_groups.h"
 #include "sae/arch/step_checks.h"
 
 namespace seedbed {
@@ -145,14 +146,6 @@ class TopkEngine final : public SaeEngine {
   Workspace workspace_;
   bool gradients_stored_ = false;  // Those of the batch that was differentiated last.
 };
-
-std::vector<int64_t> GroupEnds(const SaeConfig& config) {
-  if (config.architecture != "matryoshka") return {config.latents};
-  std::vector<int64_t> ends;
-  int64_t end = 0;
-  for (const int64_t size : config.group_sizes) ends.push_back(end += size);
-  return ends;
-}
 
 TopkEngine::TopkEngine(const SaeConfig& config, const SaeTensors& initial)
     : config_(config),

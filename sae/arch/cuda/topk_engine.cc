@@ -28,6 +28,7 @@
 #include "sae/arch/cuda/step_scales.h"
 #include "sae/arch/cuda/tile_plan.h"
 #include "sae/arch/kernels/rows.h"
+#include "sae/arch/latent_groups.h"
 
 namespace seedbed {
 namespace {
@@ -43,14 +44,6 @@ struct Workspace {
   DeviceArray<DeviceDecodeSums> row_sums;  // [rows]
   DeviceArray<double> squares;             // [latents], of one gradient.
 };
-
-std::vector<int64_t> GroupEnds(const SaeConfig& config) {
-  if (config.architecture != "matryoshka") return {config.latents};
-  std::vector<int64_t> ends;
-  int64_t end = 0;
-  for (const int64_t size : config.group_sizes) ends.push_back(end += size);
-  return ends;
-}
 
 class CudaTopkEngine final : public SaeEngine {
  public:
