@@ -15,10 +15,24 @@
 namespace seedbed {
 namespace {
 
+constexpr char kPlainText[] = "text/plain; charset=utf-8";
+
 void Respond(mg_connection* connection, int code, const char* reason, const char* type, const std::string& body) {
   mg_printf(connection, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", code,
             reason, type, body.size());
   mg_write(connection, body.data(), body.size());
+}
+
+void RespondError(mg_connection* connection, const absl::Status& status) {
+  const std::string body = absl::StrCat(status.message(), "\n");
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+      return Respond(connection, 404, "Not Found", kPlainText, body);
+    case absl::StatusCode::kInvalidArgument:
+      return Respond(connection, 400, "Bad Request", kPlainText, body);
+    default:
+      return Respond(connection, 503, "Service Unavailable", kPlainText, body);
+  }
 }
 
 class CivetHttpServer final : public HttpServer {
@@ -53,6 +67,10 @@ class CivetHttpServer final : public HttpServer {
     port_ = bound.port;
     mg_set_request_handler(context_, "/metrics$", &HandleMetrics, this);
     mg_set_request_handler(context_, "/healthz$", &HandleHealth, this);
+    for (const Page& page : options_.pages) {
+      mg_set_request_handler(context_, absl::StrCat(page.prefix, "**").c_str(), &HandlePage,
+                             const_cast<Page*>(&page));  // Only read.
+    }
     return absl::OkStatus();
   }
 
@@ -79,10 +97,26 @@ class CivetHttpServer final : public HttpServer {
     const Options& options = static_cast<CivetHttpServer*>(self)->options_;
     const absl::Status health = options.health ? options.health() : absl::OkStatus();
     if (health.ok()) {
-      Respond(connection, 200, "OK", "text/plain; charset=utf-8", "ok\n");
+      Respond(connection, 200, "OK", kPlainText, "ok\n");
     } else {
-      Respond(connection, 503, "Service Unavailable", "text/plain; charset=utf-8",
-              absl::StrCat(health.message(), "\n"));
+      RespondError(connection, absl::UnavailableError(health.message()));
+    }
+    return 1;
+  }
+
+  static int HandlePage(mg_connection* connection, void* of) {
+    const Page& page = *static_cast<const Page*>(of);
+    const mg_request_info* request = mg_get_request_info(connection);
+    if (absl::string_view(request->request_method) != "GET") {
+      Respond(connection, 405, "Method Not Allowed", kPlainText, "only GET is answered\n");
+      return 1;
+    }
+    const absl::string_view path = request->local_uri;
+    const absl::StatusOr<std::string> body = page.render(std::string(absl::StripPrefix(path, page.prefix)));
+    if (body.ok()) {
+      Respond(connection, 200, "OK", "text/html; charset=utf-8", *body);
+    } else {
+      RespondError(connection, body.status());
     }
     return 1;
   }

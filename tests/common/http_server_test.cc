@@ -116,6 +116,41 @@ TEST(HttpServerTest, ServesNothingElseAndSurvivesRubbish) {
   EXPECT_THAT(Get(port, "/healthz"), StartsWith("HTTP/1.1 200"));
 }
 
+TEST(HttpServerTest, PagesAreRenderedFromWhatFollowsTheirPrefix) {
+  HttpServer::Options options;
+  options.pages = {{"/greet/", [](const std::string& rest) -> absl::StatusOr<std::string> {
+                      if (rest.empty()) return absl::InvalidArgumentError("no name");
+                      if (rest == "nobody") return absl::NotFoundError("no such name");
+                      if (rest == "broken") return absl::DataLossError("damaged");
+                      return absl::StrCat("<p>", rest, "</p>");
+                    }}};
+  const auto server = HttpServer::Start(options);
+  ASSERT_TRUE(server.ok()) << server.status();
+  const int port = (*server)->port();
+  const std::string response = Get(port, "/greet/a%20b?c=d");
+  EXPECT_THAT(response, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(response, HasSubstr("Content-Type: text/html; charset=utf-8"));
+  EXPECT_THAT(response, EndsWith("\r\n\r\n<p>a b</p>"));
+  EXPECT_THAT(Get(port, "/greet/"), StartsWith("HTTP/1.1 400"));
+  const std::string missing = Get(port, "/greet/nobody");
+  EXPECT_THAT(missing, StartsWith("HTTP/1.1 404"));
+  EXPECT_THAT(missing, EndsWith("\r\n\r\nno such name\n"));
+  EXPECT_THAT(Get(port, "/greet/broken"), StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(Get(port, "/gree"), StartsWith("HTTP/1.1 404"));
+  EXPECT_THAT(Get(port, "/more/greet/x"), StartsWith("HTTP/1.1 404"));
+  EXPECT_THAT(Exchange(port, "POST /greet/x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"),
+              StartsWith("HTTP/1.1 405"));
+}
+
+TEST(HttpServerTest, ALargePageComesWhole) {
+  const std::string body(5'000'000, 'x');
+  HttpServer::Options options;
+  options.pages = {{"/large/", [&](const std::string&) { return body; }}};
+  const auto server = HttpServer::Start(options);
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_THAT(Get((*server)->port(), "/large/"), EndsWith(absl::StrCat("\r\n\r\n", body)));
+}
+
 TEST(HttpServerTest, AnswersManyAtOnce) {
   const auto server = HttpServer::Start({});
   ASSERT_TRUE(server.ok());
