@@ -12,6 +12,7 @@
 #include "client/convert.h"
 #include "client/format.h"
 #include "client/listings.h"
+#include "client/report.h"
 #include "client/submit.h"
 #include "client/up.h"
 #include "common/daemon.h"
@@ -38,6 +39,7 @@ struct Invocation {
   UpOptions up;
   ConvertOptions convert;
   AgreeCommand agree;
+  ReportOptions report;
   CLI::Option* http_port = nullptr;
   std::function<absl::Status(Console&)> command;
 };
@@ -199,6 +201,19 @@ void AddAgree(CLI::App& app, Invocation& invocation) {
   });
 }
 
+void AddReport(CLI::App& app, Invocation& invocation) {
+  CLI::App* command = app.add_subcommand("report", "Write a sweep's figures and tables as one HTML page");
+  command->add_option("SWEEP", invocation.report.sweep_id, "Its id, as submit and list print it")->required();
+  command->add_option("-o", invocation.report.output, "The file to write")->required();
+  command->callback([&invocation] {
+    invocation.command = [&invocation](Console& console) {
+      invocation.report.server = invocation.global.server;
+      invocation.report.json = invocation.global.output == "json";
+      return RunReport(invocation.report, console);
+    };
+  });
+}
+
 void AddVersion(CLI::App& app, Invocation& invocation) {
   app.add_subcommand("version", "Print the version of this program")->callback([&invocation] {
     invocation.command = [&invocation](Console& console) {
@@ -234,6 +249,7 @@ void Describe(CLI::App& app, Invocation& invocation) {
   AddExport(app, invocation);
   AddImport(app, invocation);
   AddAgree(app, invocation);
+  AddReport(app, invocation);
   AddVersion(app, invocation);
 }
 

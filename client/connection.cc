@@ -149,4 +149,15 @@ absl::StatusOr<v1::ListAgreementsResponse> ResultsClient::ListAgreements(const s
   return response;
 }
 
+absl::StatusOr<std::string> ResultsClient::GetReport(const std::string& sweep_id) {
+  grpc::ClientContext context;
+  SetDeadline(context, kCallTimeout);
+  v1::GetReportRequest request;
+  request.set_sweep_id(sweep_id);
+  v1::GetReportResponse response;
+  const grpc::Status status = stub_->GetReport(&context, request, &response);
+  if (!status.ok()) return ExplainCall(status, "the results service", address_);
+  return response.html();
+}
+
 }  // namespace seedbed

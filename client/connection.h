@@ -67,6 +67,8 @@ class ResultsClient {
   explicit ResultsClient(const std::string& address);
 
   absl::StatusOr<seedbed::v1::ListAgreementsResponse> ListAgreements(const std::string& sweep_id);
+  // An HTML page.
+  absl::StatusOr<std::string> GetReport(const std::string& sweep_id);
 
  private:
   const std::string address_;

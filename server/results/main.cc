@@ -22,6 +22,7 @@
 #include "server/results/results_metrics.h"
 #include "server/results/results_service.h"
 #include "server/results/results_store.h"
+#include "server/results/stored_report.h"
 
 namespace seedbed {
 namespace {
@@ -44,7 +45,8 @@ struct Flags {
 void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--coordinator", flags.coordinator, "HOST:PORT of the coordinator")->required();
   app.add_option("--listen", flags.listen, "HOST:PORT to serve gRPC on; port 0 = a free one")->capture_default_str();
-  app.add_option("--http", flags.http, "HOST:PORT to serve /metrics and /healthz on")->capture_default_str();
+  app.add_option("--http", flags.http, "HOST:PORT to serve /report/SWEEP, /metrics and /healthz on")
+      ->capture_default_str();
   app.add_option("--db", flags.db, "SQLite file to keep results in; made if it is missing")->required();
   app.add_option("--agree", flags.agree, "Path of seedbed-agree")->capture_default_str();
   app.add_option("--pairs", flags.pairs, "Folder that keeps every pair's matching; beside --db if not given");
@@ -94,6 +96,7 @@ absl::Status Serve(const Flags& flags, ShutdownSignals& signals) {
   http_options.host = http.host;
   http_options.port = http.port;
   http_options.metrics = metrics.registry();
+  http_options.pages = {{"/report/", [&store](const std::string& sweep_id) { return StoredReport(*store, sweep_id); }}};
   http_options.health = [&store] { return store->LoadCursor().status(); };
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http_server, HttpServer::Start(std::move(http_options)));
   AgreementWorker worker(std::move(worker_options), store.get(), &metrics);

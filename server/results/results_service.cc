@@ -1,9 +1,11 @@
 #include "server/results/results_service.h"
 
+#include <string>
 #include <utility>
 
 #include "common/status.h"
 #include "proto/rpc/status.h"
+#include "server/results/stored_report.h"
 
 namespace seedbed {
 namespace {
@@ -26,6 +28,14 @@ grpc::ServerUnaryReactor* ResultsService::GetAgreement(grpc::CallbackServerConte
                                                        const v1::GetAgreementRequest* request,
                                                        v1::GetAgreementResponse* response) {
   return Answer(context, Get(*request, *response));
+}
+
+grpc::ServerUnaryReactor* ResultsService::GetReport(grpc::CallbackServerContext* context,
+                                                    const v1::GetReportRequest* request,
+                                                    v1::GetReportResponse* response) {
+  absl::StatusOr<std::string> html = StoredReport(*store_, request->sweep_id());
+  if (html.ok()) response->set_html(*std::move(html));
+  return Answer(context, html.status());
 }
 
 absl::Status ResultsService::List(const v1::ListAgreementsRequest& request, v1::ListAgreementsResponse& response) {

@@ -24,6 +24,8 @@ class ResultsService final : public v1::ResultsService::CallbackService {
                                            v1::ListAgreementsResponse* response) override;
   grpc::ServerUnaryReactor* GetAgreement(grpc::CallbackServerContext* context, const v1::GetAgreementRequest* request,
                                          v1::GetAgreementResponse* response) override;
+  grpc::ServerUnaryReactor* GetReport(grpc::CallbackServerContext* context, const v1::GetReportRequest* request,
+                                      v1::GetReportResponse* response) override;
 
  private:
   absl::Status List(const v1::ListAgreementsRequest& request, v1::ListAgreementsResponse& response);

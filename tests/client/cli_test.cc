@@ -143,6 +143,14 @@ class FakeResultsService final : public v1::ResultsService::Service {
     *response = answers[std::min(calls_++, answers.size() - 1)];
     return grpc::Status::OK;
   }
+  grpc::Status GetReport(grpc::ServerContext*, const v1::GetReportRequest* request,
+                         v1::GetReportResponse* response) override {
+    if (!report.ok()) return ToGrpcStatus(report.status());
+    response->set_html(absl::StrCat(request->sweep_id(), ": ", *report));
+    return grpc::Status::OK;
+  }
+
+  absl::StatusOr<std::string> report = "";
 
  private:
   absl::Mutex mutex_;
@@ -330,6 +338,37 @@ TEST_F(CliTest, ResultsShowsAgreementsAndSaysWhenNoServiceIsKnown) {
   sweeps_.results_address = "127.0.0.1:1";
   EXPECT_EQ(Run({"results", "s1"}), 1);
   EXPECT_THAT(Err(), StartsWith("seedbed: can't reach the results service at 127.0.0.1:1 ("));
+}
+
+TEST_F(CliTest, ReportWritesThePageAndPrintsItsPath) {
+  const std::string path = sweep_file_ + ".html";
+  sweeps_.sweep.set_sweep_id("s1");
+  results_.report = "<!DOCTYPE html>";
+  EXPECT_EQ(Run({"report", "s1", "-o", path}), 0) << Err();
+  EXPECT_EQ(Out(), path + "\n");
+  EXPECT_EQ(ReadFile(path).value_or(""), "s1: <!DOCTYPE html>");
+  results_.report = "again";
+  EXPECT_EQ(Run({"report", "s1", "-o", path, "--output", "json"}), 0) << Err();
+  EXPECT_EQ(nlohmann::json::parse(Out())["path"], path);
+  EXPECT_EQ(ReadFile(path).value_or(""), "s1: again");
+  EXPECT_TRUE(RemoveAll(path).ok());
+}
+
+TEST_F(CliTest, ReportWithoutAPageLeavesTheFileAsItWas) {
+  const std::string path = sweep_file_ + ".html";
+  ASSERT_TRUE(WriteFileDurably(path, "before").ok());
+  sweeps_.sweep.set_sweep_id("s1");
+  results_.report = absl::NotFoundError("sweep \"s1\": no sibling set of it has finished");
+  EXPECT_EQ(Run({"report", "s1", "-o", path}), 2);
+  EXPECT_EQ(Err(), "seedbed: sweep \"s1\": no sibling set of it has finished\n");
+  EXPECT_EQ(Run({"report", "s7", "-o", path}), 2);
+  EXPECT_EQ(Err(), "seedbed: sweep s7: there is none of this id\n");
+  EXPECT_EQ(ReadFile(path).value_or(""), "before");
+  EXPECT_TRUE(RemoveAll(path).ok());
+  results_.report = "page";
+  EXPECT_NE(Run({"report", "s1", "-o", "/nonexistent/report.html"}), 0);
+  EXPECT_THAT(Err(), HasSubstr("/nonexistent/report.html"));
+  EXPECT_EQ(Run({"report", "s1"}), 2) << "-o is needed";
 }
 
 TEST_F(CliTest, SubmitShowsTheLineOfAFieldThatTheServerRefuses) {

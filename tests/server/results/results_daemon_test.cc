@@ -136,6 +136,17 @@ class ResultsDaemonTest : public ::testing::Test {
     return stub_->GetAgreement(&context, request, &response).error_code();
   }
 
+  // The page, or the error's code as text.
+  std::string Report(const std::string& sweep_id) {
+    grpc::ClientContext context;
+    SetDeadline(context, absl::Seconds(10));
+    v1::GetReportRequest request;
+    request.set_sweep_id(sweep_id);
+    v1::GetReportResponse response;
+    const grpc::Status status = stub_->GetReport(&context, request, &response);
+    return status.ok() ? response.html() : absl::StrCat("code ", status.error_code());
+  }
+
   void Finish(const std::string& sibling_set_id, const std::string& content) {
     agree_.Prepare(sibling_set_id, TestAnswer(TestRequest("sweep", sibling_set_id, content)));
     coordinator_.Append(FinishedEvent("sweep", sibling_set_id, content));
@@ -198,6 +209,23 @@ TEST_F(ResultsDaemonTest, ComputesServesAndStops) {
   const ExitStatus exit = End(SIGTERM);
   EXPECT_TRUE(exit.ok()) << exit.ToString();
   EXPECT_FALSE(PathExists(db_ + ".agree")) << "nothing temporary is left";
+}
+
+TEST_F(ResultsDaemonTest, ServesTheReportLiveAndByRpc) {
+  Finish("a", "content a");
+  Start();
+  ASSERT_TRUE(AwaitAgreements(1));
+  const std::string page = Report("sweep");
+  EXPECT_THAT(page, AllOf(StartsWith("<!DOCTYPE html>"), HasSubstr("Agreement of sweep sweep"),
+                          HasSubstr("layers.9 topk, 512 latents, k 16"), HasSubstr("0.5000")));
+  EXPECT_THAT(HttpGet(http_, "/report/sweep"), AllOf(HasSubstr("200 OK"), HasSubstr("text/html"), HasSubstr(page)));
+  EXPECT_EQ(Report("unknown"), absl::StrCat("code ", grpc::StatusCode::NOT_FOUND));
+  EXPECT_EQ(Report(""), absl::StrCat("code ", grpc::StatusCode::INVALID_ARGUMENT));
+  EXPECT_THAT(HttpGet(http_, "/report/unknown"), AllOf(HasSubstr("404"), HasSubstr("\"unknown\": no sibling set")));
+  EXPECT_THAT(HttpGet(http_, "/report/"), HasSubstr("400"));
+  agree_.SetMode("hang");
+  Finish("b", "content b");
+  EXPECT_TRUE(WaitFor([&] { return absl::StrContains(Report("sweep"), "sibling set b is still being compared"); }));
 }
 
 // Killed while it computes: nothing is lost, and what was stored is not computed again.
