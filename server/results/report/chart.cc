@@ -16,7 +16,7 @@ namespace {
 constexpr double kWidth = 440;
 constexpr double kHeight = 300;
 constexpr double kCategoryHeight = 44;
-constexpr double kLeft = 52, kTop = 12, kBottom = 46, kRight = 14;
+constexpr double kLeft = 60, kTop = 12, kBottom = 46, kRight = 14;
 constexpr double kCharacter = 7;
 constexpr double kLineHeight = 15;
 constexpr size_t kLongestEndLabel = 14;

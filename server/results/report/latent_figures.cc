@@ -208,8 +208,7 @@ ReportFigure CorrelationFigure(const std::vector<ReportSet>& sets) {
   figure.title = "Correlation of matched latents' activations";
   figure.definition =
       "Pearson correlation of the activations of latents that are matched by decoder rows, on the same held-out rows, "
-      "over "
-      "all pairs of a sibling set; latents that never fire on them in either dictionary have none.";
+      "over all pairs of a sibling set. Only latents of which both fire there, and not always alike, have one.";
   figure.table = HtmlTable({{"sibling set", kText}, {"from"}, {"to"}, {"latents"}, {"fraction"}});
   for (const ReportSet& set : sets) {
     const std::vector<int64_t> histogram = SumHistograms(set);

@@ -32,7 +32,7 @@ dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .3re
 dt { color: var(--quiet); }
 dd { margin: 0; }
 .doubt { color: var(--doubt); font-weight: 600; }
-.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); gap: 1.25rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); gap: 1.25rem; align-items: end; }
 .chart { max-width: 32rem; min-width: 0; }
 .plot { display: block; width: 100%; height: auto; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: .15rem 1rem; margin: 0 0 .4rem; padding: 0; font-size: .85rem; }
@@ -41,8 +41,8 @@ dd { margin: 0; }
 details { margin-top: .75rem; }
 summary { cursor: pointer; color: var(--quiet); font-size: .92rem; }
 .scroll { overflow: auto; max-width: 100%; max-height: 28rem; margin-top: .5rem; }
-table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .55rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
+table { border-collapse: collapse; font-size: .82rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .4rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
 th { position: sticky; top: 0; background: var(--card); color: var(--quiet); font-weight: 600; white-space: normal; vertical-align: bottom; }
 .text { text-align: left; }
 ul.notes { margin: 0; padding-left: 1.2rem; }

@@ -5,7 +5,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <tuple>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -108,31 +107,68 @@ ChartPoint SharedPoint(double x, const v1::Statistic& shared) { return {x, share
 
 bool HasShared(const ReportSet& set) { return set.summary().has_shared_strict() && set.summary().has_shared_aligned(); }
 
+using NameParts = std::vector<std::string>;
+
+// What tells each line from the others; all parts of a line that is alone.
+std::vector<std::string> ShortNames(const std::vector<NameParts>& names) {
+  std::vector<std::string> short_names;
+  for (const NameParts& name : names) {
+    NameParts kept;
+    for (size_t i = 0; i < name.size(); ++i) {
+      const bool varies =
+          std::any_of(names.begin(), names.end(), [&](const NameParts& other) { return other[i] != name[i]; });
+      if (varies || names.size() == 1) kept.push_back(name[i]);
+    }
+    short_names.push_back(absl::StrJoin(kept, ", "));
+  }
+  return short_names;
+}
+
+SharedLine LineOf(const std::multimap<double, const ReportSet*>& sets) {
+  SharedLine line;
+  for (const auto& [at, set] : sets) {
+    line.strict.push_back(SharedPoint(at, set->summary().shared_strict()));
+    line.aligned.push_back(SharedPoint(at, set->summary().shared_aligned()));
+  }
+  return line;
+}
+
 // Lines over sets that are alike in `name`, in the order of `place` within each; those of one place alone are left out.
+// All names have as many parts.
 std::vector<SharedLine> LinesBy(const std::vector<ReportSet>& sets,
-                                const std::function<std::string(const ReportSet&)>& name,
+                                const std::function<NameParts(const ReportSet&)>& name,
                                 const std::function<std::optional<double>(const ReportSet&)>& place) {
-  std::vector<std::string> names;
-  std::map<std::string, std::multimap<double, const ReportSet*>> lines;
+  std::vector<NameParts> groups;  // In the order in which they come.
+  std::map<NameParts, std::multimap<double, const ReportSet*>> members;
   for (const ReportSet& set : sets) {
     const std::optional<double> at = place(set);
     if (!at.has_value() || !HasShared(set)) continue;
-    if (lines.count(name(set)) == 0) names.push_back(name(set));
-    lines[name(set)].emplace(*at, &set);
+    if (members.count(name(set)) == 0) groups.push_back(name(set));
+    members[name(set)].emplace(*at, &set);
   }
-  std::vector<SharedLine> found;
-  for (const std::string& each : names) {
-    const auto& members = lines[each];
-    if (members.begin()->first == members.rbegin()->first) continue;
-    SharedLine line;
-    line.name = each;
-    for (const auto& [at, set] : members) {
-      line.strict.push_back(SharedPoint(at, set->summary().shared_strict()));
-      line.aligned.push_back(SharedPoint(at, set->summary().shared_aligned()));
-    }
-    found.push_back(std::move(line));
+  groups.erase(std::remove_if(groups.begin(), groups.end(),
+                              [&](const NameParts& group) {
+                                return members[group].begin()->first == members[group].rbegin()->first;
+                              }),
+               groups.end());
+  const std::vector<std::string> short_names = ShortNames(groups);
+  std::vector<SharedLine> lines;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    lines.push_back(LineOf(members[groups[i]]));
+    lines.back().name = short_names[i];
   }
-  return found;
+  return lines;
+}
+
+// Ticks at the layers that there are, as long as they are few.
+ChartAxis LayerAxis(const std::vector<SharedLine>& lines) {
+  std::set<double> layers;
+  for (const SharedLine& line : lines) {
+    for (const ChartPoint& point : line.strict) layers.insert(point.x);
+  }
+  ChartAxis axis = WholeAxis("layer", static_cast<int>(*layers.begin()), static_cast<int>(*layers.rbegin()));
+  if (layers.size() <= axis.ticks.size()) axis.ticks.assign(layers.begin(), layers.end());
+  return axis;
 }
 
 HtmlTable SharedTable(const std::vector<ReportSet>& sets) {
@@ -153,7 +189,7 @@ HtmlTable SharedTable(const std::vector<ReportSet>& sets) {
 // A place in a model that names like "layers.9" and "layers.9.mlp" stand for.
 struct LayerSite {
   int layer = 0;
-  std::string site;  // "layers" or "layers.mlp": the name without the number.
+  std::string site;  // "layers.*" or "layers.*.mlp"
 };
 
 std::optional<LayerSite> ParseLayerSite(absl::string_view hookpoint) {
@@ -163,15 +199,8 @@ std::optional<LayerSite> ParseLayerSite(absl::string_view hookpoint) {
   LayerSite found;
   if (!absl::SimpleAtoi(rest.substr(0, digits), &found.layer)) return std::nullopt;
   if (digits < rest.size() && rest[digits] != '.') return std::nullopt;
-  found.site = absl::StrCat("layers", rest.substr(digits));
+  found.site = absl::StrCat("layers.*", rest.substr(digits));
   return found;
-}
-
-template <typename Key>
-std::set<Key> Distinct(const std::vector<ReportSet>& sets, Key ReportSet::*member) {
-  std::set<Key> values;
-  for (const ReportSet& set : sets) values.insert(set.*member);
-  return values;
 }
 
 ChartPoint RowPoint(size_t row, const v1::Statistic& shared) {
@@ -220,8 +249,7 @@ ReportFigure ThresholdFigure(const std::vector<ReportSet>& sets) {
   figure.title = "Shared fraction against threshold";
   figure.definition =
       "Strict: the fraction of latents whose counterpart in the other dictionary is the same on decoder and encoder "
-      "rows "
-      "and whose two cosines are at or above the threshold. Aligned: both cosines are above it, whatever the "
+      "rows and whose two cosines are at or above the threshold. Aligned: both cosines are above it, whatever the "
       "counterparts. Mean over the pairs of a sibling set; the dotted line is the sweep's threshold.";
   std::vector<SharedLine> lines;
   for (const ReportSet& set : sets) {
@@ -243,10 +271,12 @@ ReportFigure WidthFigure(const std::vector<ReportSet>& sets) {
   figure.title = "Shared fraction against width";
   figure.definition =
       "The shared fraction at the sweep's threshold, mean over pairs, whiskers one standard deviation. A line joins "
-      "sibling "
-      "sets that are equal in hookpoint, architecture and sparsity; the axis is logarithmic.";
+      "sibling sets that are equal in hookpoint, architecture and sparsity; the axis is logarithmic.";
   const std::vector<SharedLine> lines = LinesBy(
-      sets, [](const ReportSet& set) { return absl::StrCat(set.hookpoint, " ", set.architecture, ", ", set.sparsity); },
+      sets,
+      [](const ReportSet& set) {
+        return NameParts{set.hookpoint, set.architecture, set.sparsity};
+      },
       [](const ReportSet& set) {
         return set.latents > 0 ? std::optional<double>(static_cast<double>(set.latents)) : std::nullopt;
       });
@@ -268,31 +298,28 @@ ReportFigure HookpointFigure(const std::vector<ReportSet>& sets) {
   figure.id = "hookpoint";
   figure.title = "Shared fraction against layer and hookpoint";
   figure.definition =
-      "The shared fraction at the sweep's threshold, mean over pairs, whiskers one standard deviation, of sibling sets "
-      "that "
-      "are equal in all but the hookpoint.";
-  const auto rest = [](const ReportSet& set) {
-    return absl::StrCat(set.architecture, ", ", FormatCount(set.latents), " latents, ", set.sparsity);
-  };
+      "The shared fraction at the sweep's threshold, mean over pairs, whiskers one standard deviation, of sibling "
+      "sets that are equal in all but the hookpoint.";
   const std::vector<SharedLine> lines = LinesBy(
       sets,
-      [&](const ReportSet& set) {
+      [](const ReportSet& set) {
         const std::optional<LayerSite> site = ParseLayerSite(set.hookpoint);
-        return absl::StrCat(site.has_value() ? site->site : "", " ", rest(set));
+        return NameParts{site.has_value() ? site->site : "", set.architecture,
+                         absl::StrCat(FormatCount(set.latents), " latents"), set.sparsity};
       },
       [](const ReportSet& set) -> std::optional<double> {
         const std::optional<LayerSite> site = ParseLayerSite(set.hookpoint);
         return site.has_value() ? std::optional<double>(site->layer) : std::nullopt;
       });
   if (!lines.empty()) {
-    int least = static_cast<int>(lines[0].strict.front().x), most = least;
-    for (const SharedLine& line : lines) {
-      least = std::min(least, static_cast<int>(line.strict.front().x));
-      most = std::max(most, static_cast<int>(line.strict.back().x));
-    }
-    figure.charts = SharedCharts(lines, WholeAxis("layer", least, most), Mark::kLineAndPoints);
+    figure.charts = SharedCharts(lines, LayerAxis(lines), Mark::kLineAndPoints);
   } else {
-    figure.charts = RowsCharts(sets, &ReportSet::hookpoint, rest, [](const ReportSet& set) { return set.hookpoint; });
+    figure.charts = RowsCharts(
+        sets, &ReportSet::hookpoint,
+        [](const ReportSet& set) {
+          return absl::StrCat(set.architecture, ", ", FormatCount(set.latents), " latents, ", set.sparsity);
+        },
+        [](const ReportSet& set) { return set.hookpoint; });
   }
   if (figure.charts.empty()) {
     figure.omission = "the sweep has one hookpoint only for each architecture, width and sparsity";
@@ -308,10 +335,8 @@ ReportFigure ArchitectureFigure(const std::vector<ReportSet>& sets) {
   figure.title = "Shared fraction by architecture";
   figure.definition =
       "The shared fraction at the sweep's threshold, mean over pairs, whiskers one standard deviation. Architectures "
-      "compare "
-      "at the same number of active latents: k is that number where an architecture keeps k, L0 the one that its "
-      "penalty is "
-      "steered to; rows with another k or L0 differ in more than the architecture.";
+      "compare at the same number of active latents: k is that number where an architecture keeps k, L0 the one that "
+      "its penalty is steered to; rows with another k or L0 differ in more than the architecture.";
   figure.charts = RowsCharts(
       sets, &ReportSet::architecture,
       [](const ReportSet& set) { return absl::StrCat(set.hookpoint, ", ", FormatCount(set.latents), " latents"); },

@@ -75,8 +75,8 @@ ReportFigure SharingFigure(const std::vector<ReportSet>& sets) {
   figure.id = "sharing";
   figure.title = "In how many dictionaries a latent is found";
   figure.definition =
-      "Fraction of a dictionary's latents that are found in exactly m of the S dictionaries of its sibling set, itself "
-      "counted; found means strictly shared in that pair's matching. Mean over the dictionaries.";
+      "Fraction of a dictionary's latents that are found in exactly m of the S dictionaries of its sibling set, "
+      "itself counted; found means strictly shared in that pair's matching. Mean over the dictionaries.";
   const auto size = [](const ReportSet& set) { return set.summary().sharing_counts_size(); };
   const std::vector<const ReportSet*> shown = SetsWith(sets, size);
   if (shown.empty()) {
@@ -105,9 +105,8 @@ ReportFigure UniqueFigure(const std::vector<ReportSet>& sets) {
   figure.title = "Found in one dictionary only, as seeds are added";
   figure.definition =
       "Fraction of a dictionary's latents that are strictly shared with none of the others among s of the S "
-      "dictionaries: "
-      "mean over all subsets of s dictionaries and the dictionaries in each, whiskers one standard deviation over "
-      "them.";
+      "dictionaries: mean over all subsets of s dictionaries and the dictionaries in each, whiskers one standard "
+      "deviation over them.";
   const auto size = [](const ReportSet& set) { return set.summary().unique_fraction_by_seeds_size(); };
   const std::vector<const ReportSet*> shown = SetsWith(sets, size);
   if (shown.empty()) {
