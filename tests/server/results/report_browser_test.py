@@ -1,8 +1,8 @@
 """The report in headless Chromium: at desktop and phone width, light and dark, nothing is said on the console, nothing is
 wider than the window, and no figure is empty. Leaves a screenshot of each.
 
-Usage: report_browser_test.py REPORT_PAGE_WRITER SCREENSHOT_FOLDER. Skipped where no Chromium is installed. Chromium is
-driven over its own protocol through a pipe; standard library only.
+Usage: report_browser_test.py REPORT_PAGE_WRITER SCREENSHOT_FOLDER. Where no Chromium is installed it says so and exits with
+77. Chromium is driven over its own protocol through a pipe; standard library only.
 """
 
 import base64
@@ -20,6 +20,7 @@ import unittest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 60
+SKIPPED = 77
 WIDTHS = {"desktop": 1280, "phone": 390}
 
 # What is wider than the window, but for what lies in a box that scrolls; and what each figure draws.
@@ -139,14 +140,11 @@ class ReportBrowserTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        program = find_browser()
-        if program is None:
-            raise unittest.SkipTest(f"none of {', '.join(BROWSERS)} is installed")
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
         cls.page = pathlib.Path(cls.folder.name) / "report.html"
         subprocess.run([cls.writer, str(cls.page)], check=True)
-        cls.browser = Browser(program, str(pathlib.Path(cls.folder.name) / "profile"))
+        cls.browser = Browser(find_browser(), str(pathlib.Path(cls.folder.name) / "profile"))
         cls.addClassCleanup(cls.browser.close)
         cls.screenshots.mkdir(parents=True, exist_ok=True)
 
@@ -196,6 +194,9 @@ class ReportBrowserTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    if find_browser() is None:
+        print(f"skipped: none of {', '.join(BROWSERS)} is installed")
+        sys.exit(SKIPPED)
     ReportBrowserTest.writer, screenshots = sys.argv[1:3]
     ReportBrowserTest.screenshots = pathlib.Path(screenshots)
     unittest.main(argv=sys.argv[:1] + sys.argv[3:])
