@@ -6,8 +6,8 @@
 
 namespace seedbed {
 
-// Colours of series are told apart by people with deuteranopia and protanopia, and have a contrast of 3 and more with the
-// card that they stand on.
+// Colours of series are told apart by people with deuteranopia and protanopia, and have a contrast of 3 and more with
+// the card that they stand on.
 absl::string_view ReportStyle();
 
 }  // namespace seedbed
