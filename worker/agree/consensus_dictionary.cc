@@ -15,6 +15,7 @@
 #include "common/status.h"
 #include "nlohmann/json.hpp"
 #include "sae/agreement/consensus.h"
+#include "sae/evaluation/reconstruction_metrics.h"
 #include "sae/inference/encoder.h"
 
 namespace seedbed {
@@ -144,22 +145,21 @@ std::string MembersTable(const std::vector<ConsensusLatent>& latents, int64_t di
   return table;
 }
 
-// FVU is of an autoencoder alone: a transcoder's targets are not among the rows.
+// FVU is of an autoencoder alone: a transcoder's targets are not among the rows. Rows that are all equal have none.
 absl::Status AddMetrics(const Comparison& comparison, const Dictionary& consensus, nlohmann::json* facts) {
   if (!comparison.rows.has_value()) return absl::OkStatus();
   const at::Tensor& x = comparison.rows->rows;
-  ASSIGN_OR_RETURN(const SparseActivations activations, Encode(consensus, x));
+  ASSIGN_OR_RETURN(SparseActivations activations, Encode(consensus, x));
   nlohmann::json& metrics = (*facts)["metrics"];
   metrics["l0"] = static_cast<double>(activations.latents.size()) / static_cast<double>(activations.rows());
   (*facts)["held_out_rows"] = {{"rows", x.size(0)}, {"sha256", comparison.rows->sha256}};
   const bool is_transcoder =
       !comparison.dictionaries[0].facts.target_hookpoint.empty() || x.size(1) != consensus.d_out();
   if (is_transcoder) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const at::Tensor x_hat, Decode(consensus, activations, x));
-  const double error = (x - x_hat).to(at::kDouble).square().sum().item<double>();
-  const at::Tensor wide = x.to(at::kDouble);
-  const double variance = (wide - wide.mean(0)).square().sum().item<double>();
-  if (variance > 0) metrics["fvu"] = error / variance;
+  ASSIGN_OR_RETURN(at::Tensor x_hat, Decode(consensus, activations, x));
+  ReconstructionMetrics reconstruction(x.size(1), consensus.latents());
+  RETURN_IF_ERROR(reconstruction.Add(x, {std::move(activations), std::move(x_hat)}));
+  if (const auto summary = reconstruction.Result(); summary.ok()) metrics["fvu"] = summary->fvu;
   return absl::OkStatus();
 }
 
@@ -183,12 +183,6 @@ nlohmann::json FactsOf(const Comparison& comparison, const ConsensusOptions& opt
 }
 
 }  // namespace
-
-absl::StatusOr<Dictionary> MakeConsensus(const Comparison& comparison, const ConsensusOptions& options,
-                                         DictionaryCache* cache) {
-  ASSIGN_OR_RETURN(const std::vector<ConsensusLatent> latents, Find(comparison, options));
-  return MakeFrom(comparison, latents, cache);
-}
 
 absl::Status ExportConsensus(const Comparison& comparison, const ConsensusOptions& options, DictionaryCache* cache) {
   ASSIGN_OR_RETURN(const std::vector<ConsensusLatent> latents, Find(comparison, options));

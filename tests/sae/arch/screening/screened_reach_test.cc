@@ -29,8 +29,6 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 // {row, latent, activation}, in this order.
 using Kept = std::vector<std::tuple<int64_t, uint32_t, float>>;
 
-const float* DataOf(const std::vector<float>& norms) { return norms.empty() ? nullptr : norms.data(); }
-
 // By sorting all of them.
 Kept FromAllDots(const Problem& p, const std::vector<float>& norms) {
   std::vector<uint32_t> all(static_cast<size_t>(p.latents));
@@ -79,12 +77,8 @@ Outcome Select(const Problem& p, const std::vector<float>& norms, ScreenedReach*
   return outcome;
 }
 
-class ScreenedBatch : public testing::TestWithParam<KernelCase> {
+class ScreenedBatch : public ScreeningKernelTest {
  protected:
-  void SetUp() override {
-    if (!CanRun(GetParam())) GTEST_SKIP() << "this CPU has no AVX-512 VNNI";
-  }
-
   std::unique_ptr<ScreenedReach> ReachFor(const Problem& p) {
     auto reach = std::make_unique<ScreenedReach>(p.latents, p.width, *GetParam().kernel);
     if (GetParam().with_directions) reach->FindDirections(p.x.data(), p.rows);

@@ -34,8 +34,6 @@ struct Selection {
   std::vector<int32_t> counts;
 };
 
-const float* DataOf(const std::vector<float>& norms) { return norms.empty() ? nullptr : norms.data(); }
-
 Selection FromAllDots(const Problem& p, const std::vector<float>& norms = {}) {
   Selection selection(p);
   std::vector<uint32_t> all(static_cast<size_t>(p.latents));
@@ -67,12 +65,8 @@ Selection Screened(const Problem& p, const std::vector<float>& norms, ScreenedTo
   return selection;
 }
 
-class Screening : public testing::TestWithParam<KernelCase> {
+class Screening : public ScreeningKernelTest {
  protected:
-  void SetUp() override {
-    if (!CanRun(GetParam())) GTEST_SKIP() << "this CPU has no AVX-512 VNNI";
-  }
-
   // Expects the selection of all dot products. Returns how many of them each row took.
   std::vector<int32_t> ExpectExact(const Problem& p) {
     ScreenedTopK screened(p.latents, p.width, p.k, *GetParam().kernel);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/random.h"
+#include "gtest/gtest.h"
 #include "sae/arch/kernels/screening/aligned_vector.h"
 #include "sae/arch/kernels/screening/int8_kernel.h"
 
@@ -66,6 +67,17 @@ inline std::vector<KernelCase> KernelCases() {
 }
 
 inline bool CanRun(const KernelCase& kernel_case) { return kernel_case.kernel != &kInt8Avx512Vnni || HasAvx512Vnni(); }
+
+// Of one kind of instructions; skips where the CPU doesn't have them.
+class ScreeningKernelTest : public testing::TestWithParam<KernelCase> {
+ protected:
+  void SetUp() override {
+    if (!CanRun(GetParam())) GTEST_SKIP() << "this CPU has no AVX-512 VNNI";
+  }
+};
+
+// Empty = by activation alone.
+inline const float* DataOf(const std::vector<float>& norms) { return norms.empty() ? nullptr : norms.data(); }
 
 }  // namespace seedbed
 
