@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/sae/arch/sae_fixtures.h"
+#include "tests/sae/arch/topk_family_configs.h"
 
 namespace seedbed {
 namespace {
@@ -27,28 +28,6 @@ const std::vector<std::string>& FamilyNames() {
   return *kNames;
 }
 
-// With a seed by which no two activations at the edge of a selection are equal up to rounding, and no gradient of a
-// latent that fires once is 0 up to rounding: either would part two runs that round differently.
-SaeConfig FamilyConfig(const std::string& architecture, Convention convention) {
-  SaeConfig config = SmallConfig(architecture, convention);
-  config.seed = 3;
-  config.learning_rate = {3e-3, 10, 60, LearningRateSchedule::Decay::kLinear};
-  return config;
-}
-
-void MakeTranscoder(SaeConfig* config) {
-  config->transcoder = true;
-  config->d_out = 33;
-}
-
-void AddAuxiliary(SaeConfig* config) {
-  config->latents = 150;
-  config->group_sizes = {30, 45, 75};
-  config->k = 3;
-  config->auxiliary_alpha = 0.1;
-  config->dead_after_tokens = 130;
-}
-
 // So many that they are screened where their selection can be. k leaves no row with one active latent: where W_enc
 // begins as W_dec, the gradient by its activation is 0 up to rounding.
 void HaveManyLatents(SaeConfig* config) {
@@ -57,17 +36,6 @@ void HaveManyLatents(SaeConfig* config) {
   config->k = 20;
   config->seed = 4;
 }
-
-void UseSignum(SaeConfig* config) {
-  config->optimizer.kind = OptimizerKind::kSignum;
-  config->learning_rate.peak = 3e-4;
-}
-
-// What is added to a plain config.
-struct Variation {
-  std::string name;
-  void (*apply)(SaeConfig* config);
-};
 
 std::vector<Variation> Variations() {
   return {

@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "tests/sae/arch/cuda/gpu_test.h"
 #include "tests/sae/arch/sae_fixtures.h"
+#include "tests/sae/arch/topk_family_configs.h"
 
 namespace seedbed {
 namespace {
@@ -20,37 +21,10 @@ std::unique_ptr<TrainableSae> OnGpu(const SaeConfig& config, const SaeTensors& i
   return MakeSaeFrom(config, initial, Start::kFromData, Gpu(), implementation);
 }
 
-// The seeds for which no two activations at the edge of a selection are equal up to rounding are topk_family_test's.
-SaeConfig FamilyConfig(const std::string& architecture, Convention convention) {
-  SaeConfig config = SmallConfig(architecture, convention);
-  config.seed = 3;
-  config.learning_rate = {3e-3, 10, 60, LearningRateSchedule::Decay::kLinear};
-  return config;
-}
-
-void AddAuxiliary(SaeConfig* config) {
-  config->latents = 150;
-  config->group_sizes = {30, 45, 75};
-  config->k = 3;
-  config->auxiliary_alpha = 0.1;
-  config->dead_after_tokens = 130;
-}
-
-void UseSignum(SaeConfig* config) {
-  config->optimizer.kind = OptimizerKind::kSignum;
-  config->learning_rate.peak = 3e-4;
-}
-
 void MakeSkipTranscoder(SaeConfig* config) {
-  config->transcoder = true;
-  config->d_out = 33;
+  MakeTranscoder(config);
   config->skip = true;
 }
-
-struct Variation {
-  std::string name;
-  void (*apply)(SaeConfig* config);
-};
 
 std::vector<Variation> Variations() {
   return {
