@@ -10,6 +10,7 @@ namespace seedbed {
 namespace {
 
 constexpr absl::string_view kBadRequestUrl = "type.googleapis.com/google.rpc.BadRequest";
+constexpr absl::string_view kRetryInfoUrl = "type.googleapis.com/google.rpc.RetryInfo";
 
 // At most `bytes` of the text and an ellipsis, as UTF-8.
 std::string Cut(absl::string_view text, size_t bytes) {
@@ -48,6 +49,24 @@ std::vector<FieldViolation> GetFieldViolations(const absl::Status& status) {
     violations.push_back({violation.field(), violation.description()});
   }
   return violations;
+}
+
+absl::Status RetryLaterError(absl::string_view message, absl::Duration delay) {
+  google::rpc::RetryInfo details;
+  const int64_t seconds = absl::IDivDuration(delay, absl::Seconds(1), &delay);
+  details.mutable_retry_delay()->set_seconds(seconds);
+  details.mutable_retry_delay()->set_nanos(static_cast<int>(absl::ToInt64Nanoseconds(delay)));
+  absl::Status status = absl::ResourceExhaustedError(
+      absl::StrCat(message, "; try again in ", absl::FormatDuration(absl::Seconds(seconds) + delay)));
+  status.SetPayload(kRetryInfoUrl, absl::Cord(details.SerializeAsString()));
+  return status;
+}
+
+std::optional<absl::Duration> GetRetryDelay(const absl::Status& status) {
+  const auto payload = status.GetPayload(kRetryInfoUrl);
+  google::rpc::RetryInfo details;
+  if (!payload.has_value() || !details.ParseFromString(std::string(*payload))) return std::nullopt;
+  return absl::Seconds(details.retry_delay().seconds()) + absl::Nanoseconds(details.retry_delay().nanos());
 }
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {

@@ -3,11 +3,13 @@
 #ifndef SEEDBED_PROTO_RPC_STATUS_H_
 #define SEEDBED_PROTO_RPC_STATUS_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "grpcpp/support/status.h"
 
 namespace seedbed {
@@ -30,6 +32,13 @@ absl::Status FieldViolationsError(const std::vector<FieldViolation>& violations,
 
 // Those that `status` carries; empty for any other status.
 std::vector<FieldViolation> GetFieldViolations(const absl::Status& status);
+
+// RESOURCE_EXHAUSTED, with a google.rpc.RetryInfo: the same request may do better after `delay`, which the message
+// tells, too. Nothing was changed.
+absl::Status RetryLaterError(absl::string_view message, absl::Duration delay);
+
+// What `status` carries of that; nullopt for any other status.
+std::optional<absl::Duration> GetRetryDelay(const absl::Status& status);
 
 // An error has details in any case, by which a client tells it from one of gRPC's own.
 grpc::Status ToGrpcStatus(const absl::Status& status);

@@ -6,10 +6,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/logging.h"
-#include "common/quoted.h"
 #include "common/status.h"
 #include "server/coordinator/event_lines.h"
-#include "server/coordinator/placement_pass.h"
+#include "server/coordinator/schedule_pass.h"
+#include "server/scheduler/explanation.h"
+#include "server/scheduler/scheduling_pass.h"
 
 namespace seedbed {
 namespace {
@@ -31,7 +32,10 @@ Coordinator::Coordinator(CoordinatorOptions options, const CoordinatorDependenci
       alarm_(dependencies.alarm),
       metrics_(dependencies.metrics),
       workers_(clock_->Monotonic(), options_.lease + options_.lease_grace),
-      inspections_(options_.inspections, absl::StrCat("i", absl::ToUnixMillis(clock_->Now())), clock_->Monotonic()) {}
+      inspections_(options_.inspections, absl::StrCat("i", absl::ToUnixMillis(clock_->Now())), clock_->Monotonic()),
+      submission_limiter_(options_.submissions, clock_->Monotonic()),
+      last_directive_(absl::ToUnixMicros(clock_->Now())),
+      last_pass_(clock_->Monotonic()) {}
 
 absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Recover(CoordinatorOptions options,
                                                                   const CoordinatorDependencies& dependencies) {
@@ -55,7 +59,7 @@ absl::Status Coordinator::Replay() {
   Log(LogLevel::kInfo, "state recovered",
       {{"events", state_.last_event()},
        {"sweeps", state_.sweeps().size()},
-       {"gangs_active", state_.active_gangs()},
+       {"gangs_active", state_.active_gangs().size()},
        {"gangs_queued", state_.queued_gangs().size()}});
   return absl::OkStatus();
 }
@@ -85,6 +89,7 @@ absl::Status Coordinator::Commit(Decision& decision) {
   for (const v1::Event& event : events) {
     MarkAffected(event);
     ForgetProgress(event);
+    pass_is_due_ = pass_is_due_ || ConcernsScheduling(event);
     // A decision that contradicts the state is a defect; the log has it now, so no later decision may build on it.
     if (const absl::Status applied = state_.Apply(event); !applied.ok()) {
       Log(LogLevel::kError, "decision contradicts the state", {{"message", applied.message()}});
@@ -115,7 +120,23 @@ void Coordinator::MarkAffected(const v1::Event& event) {
     }
   } else if (event.has_gang_attempt_ended()) {
     const GangRecord* gang = state_.FindGang(event.gang_attempt_ended().gang_id());
-    for (const v1::RankPlacement& placement : gang->gang.placements()) affected_workers_.insert(placement.worker());
+    for (const v1::RankPlacement& placement : gang->gang.placements()) {
+      affected_workers_.insert(placement.worker());
+      workers_.SetDirective(placement.worker(), kNotSentYet);
+    }
+  }
+}
+
+bool Coordinator::ConcernsScheduling(const v1::Event& event) {
+  switch (event.body_case()) {
+    case v1::Event::kGangPlaced:
+    case v1::Event::kRunsAdvanced:
+    case v1::Event::kRunSucceeded:
+    case v1::Event::kRunFailed:
+    case v1::Event::kSiblingSetFinished:
+      return false;
+    default:
+      return true;
   }
 }
 
@@ -132,15 +153,29 @@ void Coordinator::ForgetProgress(const v1::Event& event) {
 
 void Coordinator::Settle(const std::string& reporter) {
   AdvanceInspections();
-  Decision decision(state_);
-  PlaceWaitingGangs(state_, workers_, Now(), options_.placement, decision);
-  // Where the log refuses, the gangs stay in the queue for the next pass.
-  Commit(decision).IgnoreError();
+  RunSchedulingPass();
   if (!reporter.empty()) affected_workers_.insert(reporter);
   for (const std::string& worker : std::exchange(affected_workers_, {})) {
     SendDirective(worker, /*is_answer=*/worker == reporter);
   }
   SetAlarm();
+}
+
+StateProblem Coordinator::PoseProblem() const {
+  return seedbed::PoseProblem(state_, workers_, progress_, Now(), options_.scheduling);
+}
+
+void Coordinator::RunSchedulingPass() {
+  const absl::Duration now = clock_->Monotonic();
+  if (state_.queued_gangs().empty()) return;
+  if (!pass_is_due_ && now - last_pass_ < options_.longest_between_passes) return;
+  last_pass_ = now;
+  Decision decision(state_);
+  const StateProblem posed = PoseProblem();
+  AddSchedule(posed, MakeSchedule(posed.problem), workers_, decision);
+  // What it decides needs no other pass. Where the log refuses, the gangs stay in the queue for the next one.
+  const bool is_done = Commit(decision).ok();
+  pass_is_due_ = !is_done;
 }
 
 void Coordinator::SetAlarm() {
@@ -151,6 +186,7 @@ void Coordinator::SetAlarm() {
   if (backing_off != state_.backing_off().end()) {
     delay = std::min(delay, absl::Milliseconds(backing_off->first - now.unix_ms));
   }
+  if (!state_.queued_gangs().empty()) delay = std::min(delay, options_.longest_between_passes);
   delay = std::min(delay, inspections_.NextDeadline(now.monotonic) - now.monotonic);
   if (delay < absl::InfiniteDuration()) alarm_->WakeAfter(delay);
 }
@@ -158,22 +194,8 @@ void Coordinator::SetAlarm() {
 void Coordinator::Tick() {
   absl::MutexLock lock(&mutex_);
   ReviewLostWorkers();
+  pass_is_due_ = true;  // A back-off may have passed, a worker may be lost.
   Settle();
-}
-
-absl::StatusOr<v1::CancelSweepResponse> Coordinator::CancelSweep(const v1::CancelSweepRequest& request) {
-  absl::MutexLock lock(&mutex_);
-  const SweepRecord* sweep = state_.FindSweep(request.sweep_id());
-  if (sweep == nullptr) return NoSuchSweep(request.sweep_id());
-  if (!HasEnded(*sweep)) {
-    Decision decision(state_);
-    decision.Cancel(*sweep);
-    RETURN_IF_ERROR(Commit(decision));
-    Settle();
-  }
-  v1::CancelSweepResponse response;
-  *response.mutable_sweep() = ViewSweep(state_, *sweep, /*with_gangs=*/true);
-  return response;
 }
 
 absl::StatusOr<v1::GetSweepResponse> Coordinator::GetSweep(const v1::GetSweepRequest& request) {
@@ -181,8 +203,23 @@ absl::StatusOr<v1::GetSweepResponse> Coordinator::GetSweep(const v1::GetSweepReq
   const SweepRecord* sweep = state_.FindSweep(request.sweep_id());
   if (sweep == nullptr) return NoSuchSweep(request.sweep_id());
   v1::GetSweepResponse response;
-  *response.mutable_sweep() = ViewSweep(state_, *sweep, /*with_gangs=*/true);
+  *response.mutable_sweep() = ViewWithWaits(*sweep);
   return response;
+}
+
+v1::Sweep Coordinator::ViewWithWaits(const SweepRecord& sweep) const {
+  v1::Sweep view = ViewSweep(state_, sweep, /*with_gangs=*/true);
+  std::vector<const GangRecord*> waiting;
+  for (const std::string& gang_id : sweep.gang_ids) {
+    const GangRecord* gang = state_.FindGang(gang_id);
+    const v1::GangState gang_state = gang->gang.state();
+    if (gang_state == v1::GANG_STATE_QUEUED || gang_state == v1::GANG_STATE_HELD) waiting.push_back(gang);
+  }
+  if (waiting.empty()) return view;
+  const StateProblem posed = PoseProblem();
+  const Schedule schedule = MakeSchedule(posed.problem);
+  for (const GangRecord* gang : waiting) *view.add_waits() = ExplainGang(posed, schedule, *gang);
+  return view;
 }
 
 absl::StatusOr<v1::ListSweepsResponse> Coordinator::ListSweeps(const v1::ListSweepsRequest& request) {
@@ -198,15 +235,39 @@ absl::StatusOr<v1::ListRunsResponse> Coordinator::ListRuns(const v1::ListRunsReq
 absl::StatusOr<v1::GetRunResponse> Coordinator::GetRun(const v1::GetRunRequest& request) {
   absl::MutexLock lock(&mutex_);
   const v1::Run* run = state_.FindRun(request.run_id());
-  if (run == nullptr) return absl::NotFoundError(absl::StrCat("there is no run ", Quoted(request.run_id())));
+  if (run == nullptr) return NoSuchRun(request.run_id());
   v1::GetRunResponse response;
   *response.mutable_run() = ViewRun(*run, progress_);
   return response;
 }
 
+absl::StatusOr<v1::ExplainRunResponse> Coordinator::ExplainRun(const v1::ExplainRunRequest& request) {
+  absl::MutexLock lock(&mutex_);
+  const v1::Run* run = state_.FindRun(request.run_id());
+  if (run == nullptr) return NoSuchRun(request.run_id());
+  const GangRecord& gang = *state_.FindGang(run->gang_id());
+  v1::ExplainRunResponse response;
+  *response.mutable_run() = ViewRun(*run, progress_);
+  *response.mutable_gang() = ViewGang(gang);
+  if (run->state() == v1::RUN_STATE_HELD) {
+    *response.mutable_wait() = ExplainHeld(gang.gang.gang_id());
+  } else if (gang.gang.state() == v1::GANG_STATE_QUEUED && !HasEnded(run->state())) {
+    const StateProblem posed = PoseProblem();
+    *response.mutable_wait() = ExplainGang(posed, MakeSchedule(posed.problem), gang);
+  }
+  return response;
+}
+
 v1::ListWorkersResponse Coordinator::ListWorkers() {
   absl::MutexLock lock(&mutex_);
-  return ViewWorkers(workers_);
+  return ViewWorkers(state_, workers_);
+}
+
+v1::ListUsersResponse Coordinator::ListUsers() {
+  absl::MutexLock lock(&mutex_);
+  v1::ListUsersResponse response;
+  for (const auto& [name, user] : state_.users()) *response.add_users() = ViewUser(user, Now().unix_ms);
+  return response;
 }
 
 v1::GetServerInfoResponse Coordinator::GetServerInfo() const {
@@ -256,15 +317,15 @@ absl::Status Coordinator::Health() const {
 CoordinatorGauges Coordinator::Gauges() const {
   absl::MutexLock lock(&mutex_);
   const absl::Duration now = clock_->Monotonic();
-  const SlotCensus census = CountSlots(state_, workers_, now);
+  const SlotCounts slots = CountSlots(state_, workers_, now);
   CoordinatorGauges gauges;
   gauges.sweeps = state_.sweep_counts();
   gauges.runs = state_.run_counts();
   gauges.gangs_queued = static_cast<int64_t>(state_.queued_gangs().size());
-  gauges.gangs_active = state_.active_gangs();
+  gauges.gangs_active = static_cast<int64_t>(state_.active_gangs().size());
   for (const auto& [name, worker] : workers_.workers()) gauges.workers_connected += workers_.IsUsable(worker, now);
-  gauges.slots = census.live.cpu + census.live.cuda;
-  gauges.slots_free = static_cast<int64_t>(census.free.size());
+  gauges.slots = slots.live;
+  gauges.slots_free = slots.free;
   gauges.sessions = static_cast<int64_t>(sessions_.size());
   gauges.watchers = static_cast<int64_t>(watchers_.size());
   gauges.log_writable = log_status_.ok();

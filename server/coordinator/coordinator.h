@@ -31,11 +31,13 @@
 #include "server/coordinator/decision.h"
 #include "server/coordinator/gang_review.h"
 #include "server/coordinator/inspection_queue.h"
+#include "server/coordinator/submission_limiter.h"
 #include "server/coordinator/views.h"
 #include "server/coordinator/watch_hub.h"
 #include "server/coordinator/worker_table.h"
-#include "server/scheduler/packing.h"
-#include "server/scheduler/placement.h"
+#include "server/scheduler/forecast.h"
+#include "server/scheduler/scheduling_problem.h"
+#include "server/scheduler/state_problem.h"
 #include "server/state/state.h"
 #include "server/store/event_store.h"
 
@@ -59,8 +61,11 @@ struct CoordinatorOptions {
   std::string results_address;
   std::string version;
   InspectionOptions inspections;
-  PackingOptions packing;
-  PlacementOptions placement;
+  SubmissionLimits submissions;
+  int most_runs_per_gang = 64;
+  SchedulingOptions scheduling;
+  // Estimated ends of gangs change with every report: how long a pass may go by older ones.
+  absl::Duration longest_between_passes = absl::Seconds(5);
 };
 
 // All must outlive the coordinator.
@@ -84,17 +89,34 @@ class Coordinator {
   // Calls `done` once: at once, or when a worker has inspected the sweep's files. It is called while the coordinator
   // holds its lock: it must not block nor call the coordinator. INVALID_ARGUMENT with field violations; ALREADY_EXISTS
   // for an idempotency key that was used with another spec; UNAVAILABLE where a worker is needed and none answers;
-  // INTERNAL where none can inspect the files; RESOURCE_EXHAUSTED where too many sweeps wait for that.
+  // INTERNAL where none can inspect the files; RESOURCE_EXHAUSTED, with the time after which to try again, where too
+  // many sweeps come or wait for that, or too many runs wait.
   void SubmitSweep(const v1::SubmitSweepRequest& request, SubmitDone done) ABSL_LOCKS_EXCLUDED(mutex_);
   // Answers with `why` whatever waits for an inspection, and every later submission.
   void RefuseSubmissions(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Errors of these four: NOT_FOUND for an unknown sweep or a run that is not of it; FAILED_PRECONDITION for a run that
+  // was named and can't be changed so.
   absl::StatusOr<v1::CancelSweepResponse> CancelSweep(const v1::CancelSweepRequest& request)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<v1::PauseSweepResponse> PauseSweep(const v1::PauseSweepRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<v1::ResumeSweepResponse> ResumeSweep(const v1::ResumeSweepRequest& request)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<v1::RetrySweepResponse> RetrySweep(const v1::RetrySweepRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  // NOT_FOUND for a worker that has not reported since the coordinator's start and does not drain.
+  absl::StatusOr<v1::DrainWorkerResponse> DrainWorker(const v1::DrainWorkerRequest& request)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // INVALID_ARGUMENT with field violations.
+  absl::StatusOr<v1::SetQuotaResponse> SetQuota(const v1::SetQuotaRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Errors are the store's; INVALID_ARGUMENT for a path that is not absolute.
+  absl::StatusOr<v1::BackUpResponse> BackUp(const v1::BackUpRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<v1::GetSweepResponse> GetSweep(const v1::GetSweepRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<v1::ListSweepsResponse> ListSweeps(const v1::ListSweepsRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<v1::ListRunsResponse> ListRuns(const v1::ListRunsRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<v1::GetRunResponse> GetRun(const v1::GetRunRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  // NOT_FOUND for an unknown run.
+  absl::StatusOr<v1::ExplainRunResponse> ExplainRun(const v1::ExplainRunRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
   v1::ListWorkersResponse ListWorkers() ABSL_LOCKS_EXCLUDED(mutex_);
+  v1::ListUsersResponse ListUsers() ABSL_LOCKS_EXCLUDED(mutex_);
   v1::GetServerInfoResponse GetServerInfo() const;
 
   // A worker's stream: open, report on it any number of times, close. An error of Report ends the stream, which is
@@ -127,8 +149,9 @@ class Coordinator {
  private:
   struct Session {
     std::shared_ptr<SessionSink> sink;
-    std::string worker;     // Empty before its first report.
-    std::string last_sent;  // What the latest directive asked for, serialized.
+    std::string worker;      // Empty before its first report.
+    std::string last_sent;   // What the latest directive asked for, serialized.
+    uint64_t directive = 0;  // Its number.
   };
   // A sweep whose files are being inspected.
   struct Submission {
@@ -145,6 +168,8 @@ class Coordinator {
   // Appends and applies; on an error nothing has changed.
   absl::Status Commit(Decision& decision) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AfterCommit(const std::vector<v1::Event>& events) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether it may change which gangs can be placed.
+  static bool ConcernsScheduling(const v1::Event& event);
   // The workers whose directive changes with `event`, which has not been applied yet.
   void MarkAffected(const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetProgress(const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -152,9 +177,16 @@ class Coordinator {
   // The end of whatever may have changed something: answers submissions whose inspection has ended, places gangs,
   // pushes directives that have changed and answers `reporter`, where there is one, in any case; sets the alarm.
   void Settle(const std::string& reporter = "") ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Where something that it goes by has changed, or its estimates are old.
+  void RunSchedulingPass() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  StateProblem PoseProblem() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  v1::Sweep ViewWithWaits(const SweepRecord& sweep) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SetAlarm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::Status AcceptReport(uint64_t session, const v1::WorkerReport& report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes durable what `decide`, given the sweep and a decision, adds to it; gives the sweep as it is then.
+  template <typename Decide>
+  absl::StatusOr<v1::Sweep> ChangeSweep(const std::string& sweep_id, Decide decide) ABSL_LOCKS_EXCLUDED(mutex_);
   void TakeProgress(const v1::WorkerReport& report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReviewWorker(const std::string& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReviewLostWorkers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -169,6 +201,9 @@ class Coordinator {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<v1::SubmitSweepResponse> Accept(const Submission& submission, const v1::InspectionResult* inspection)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  SlotOutlook Outlook(const v1::SweepSpec& spec) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddForecasts(const SlotOutlook& outlook, v1::SubmitSweepResponse& response) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   v1::SubmitSweepResponse DescribeSweep(const SweepRecord& sweep) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const CoordinatorOptions options_;
@@ -182,12 +217,16 @@ class Coordinator {
   WorkerTable workers_ ABSL_GUARDED_BY(mutex_);
   WatchHub watchers_ ABSL_GUARDED_BY(mutex_);
   InspectionQueue inspections_ ABSL_GUARDED_BY(mutex_);
+  SubmissionLimiter submission_limiter_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, Submission> submissions_ ABSL_GUARDED_BY(mutex_);  // By inspection.
   absl::Status refusal_ ABSL_GUARDED_BY(mutex_);                                      // Of every submission; OK = none.
   uint64_t last_session_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<uint64_t, Session> sessions_ ABSL_GUARDED_BY(mutex_);
   ProgressByRun progress_ ABSL_GUARDED_BY(mutex_);
   absl::btree_set<std::string> affected_workers_ ABSL_GUARDED_BY(mutex_);  // Their directive may have changed.
+  uint64_t last_directive_ ABSL_GUARDED_BY(mutex_);  // Number of the newest; of no other coordinator.
+  bool pass_is_due_ ABSL_GUARDED_BY(mutex_) = true;
+  absl::Duration last_pass_ ABSL_GUARDED_BY(mutex_);
   absl::Status log_status_ ABSL_GUARDED_BY(mutex_);
 };
 

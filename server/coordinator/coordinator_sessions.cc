@@ -31,6 +31,7 @@ void Coordinator::CloseSession(uint64_t session) {
   if (!found->second.worker.empty()) Log(LogLevel::kInfo, "worker disconnected", {{"worker", found->second.worker}});
   workers_.EndSession(session);
   sessions_.erase(found);
+  pass_is_due_ = true;
   Settle();  // What it was inspecting goes to another worker.
 }
 
@@ -60,6 +61,7 @@ absl::Status Coordinator::AcceptReport(uint64_t session, const v1::WorkerReport&
     superseded->second.sink->Close(absl::AbortedError("this session was replaced by a newer one of the same worker"));
     sessions_.erase(superseded);
   }
+  pass_is_due_ = pass_is_due_ || accepted.changes_slots;
   std::string& worker = sessions_[session].worker;
   if (worker.empty()) {
     worker = report.worker_name();
@@ -138,7 +140,11 @@ void Coordinator::SendDirective(const std::string& worker, bool is_answer) {
   *desired.mutable_ranks() = directive.ranks();
   *desired.mutable_inspections() = directive.inspections();
   std::string desired_bytes = desired.SerializeAsString();
-  if (!is_answer && desired_bytes == session->second.last_sent) return;
+  const bool is_news = session->second.directive == 0 || desired_bytes != session->second.last_sent;
+  if (is_news) session->second.directive = ++last_directive_;
+  workers_.SetDirective(worker, session->second.directive);
+  if (!is_answer && !is_news) return;
+  directive.set_number(session->second.directive);
   session->second.last_sent = std::move(desired_bytes);
   session->second.sink->Send(std::move(directive));
 }

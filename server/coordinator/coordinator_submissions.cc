@@ -1,11 +1,15 @@
 // The part of the coordinator that takes sweeps.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/quoted.h"
 #include "common/status.h"
+#include "proto/rpc/status.h"
 #include "server/coordinator/coordinator.h"
+#include "server/coordinator/schedule_pass.h"
 #include "server/coordinator/submission.h"
+#include "server/scheduler/measured_rate.h"
 #include "server/scheduler/message_hash.h"
 #include "server/scheduler/stream_shape.h"
 #include "server/scheduler/sweep_resolution.h"
@@ -15,6 +19,8 @@ namespace seedbed {
 namespace {
 
 using Outcome = EndedInspection::Outcome;
+
+constexpr absl::Duration kUntilInspected = absl::Seconds(5);
 
 absl::Status KeyTaken(const std::string& key, absl::string_view by) {
   return absl::AlreadyExistsError(
@@ -47,11 +53,13 @@ absl::string_view OutcomeName(const EndedInspection& ended) {
 void Coordinator::SubmitSweep(const v1::SubmitSweepRequest& request, SubmitDone done) {
   absl::MutexLock lock(&mutex_);
   if (JoinEarlier(request, done)) return;
+  // Before anything costs time that others wait for.
+  if (const absl::Status limit = submission_limiter_.TakeOne(clock_->Monotonic()); !limit.ok()) return done(limit);
   absl::StatusOr<v1::SweepSpec> spec = ValidateSubmission(request);
   if (!spec.ok()) return done(spec.status());
   if (!refusal_.ok()) return done(refusal_);
   if (!inspections_.HasRoomFor(*spec)) {
-    return done(absl::ResourceExhaustedError("too many sweeps wait for a worker to inspect their files; try again"));
+    return done(RetryLaterError("too many sweeps wait for a worker to inspect their files", kUntilInspected));
   }
   const std::string id = inspections_.Add(*spec, clock_->Monotonic());
   submissions_[id] = {request, *std::move(spec), {std::move(done)}};
@@ -123,13 +131,33 @@ absl::StatusOr<v1::SubmitSweepResponse> Coordinator::Accept(const Submission& su
                                                             const v1::InspectionResult* inspection) {
   const v1::SubmitSweepRequest& request = submission.request;
   const std::string sweep_id = request.validate_only() ? "" : SweepId(static_cast<int64_t>(state_.sweeps().size()) + 1);
-  ASSIGN_OR_RETURN(v1::SweepSubmitted accepted,
-                   AcceptSweep(request, submission.spec, inspection, sweep_id, options_.packing));
-  if (request.validate_only()) return DescribeSubmission(std::move(accepted));
+  const SlotOutlook outlook = Outlook(submission.spec);
+  ASSIGN_OR_RETURN(v1::SweepSubmitted accepted, AcceptSweep(request, submission.spec, inspection, sweep_id,
+                                                            {options_.most_runs_per_gang, outlook.memory_bytes}));
+  if (request.validate_only()) {
+    v1::SubmitSweepResponse response = DescribeSubmission(std::move(accepted));
+    AddForecasts(outlook, response);
+    return response;
+  }
+  const int64_t waiting = state_.run_counts()[v1::RUN_STATE_QUEUED] + state_.run_counts()[v1::RUN_STATE_HELD];
+  RETURN_IF_ERROR(submission_limiter_.CheckWaiting(waiting, accepted.runs_size()));
   Decision decision(state_);
   decision.Submit(sweep_id, std::move(accepted));
   RETURN_IF_ERROR(Commit(decision));
   return DescribeSweep(*state_.FindSweep(sweep_id));
+}
+
+SlotOutlook Coordinator::Outlook(const v1::SweepSpec& spec) const {
+  const Labels labels(spec.resources().labels().begin(), spec.resources().labels().end());
+  return LookForSlots(OfferedSlots(state_, workers_, clock_->Monotonic()), labels,
+                      std::max(1, spec.resources().ranks()));
+}
+
+void Coordinator::AddForecasts(const SlotOutlook& outlook, v1::SubmitSweepResponse& response) const {
+  const double rate = MeasuredRate(state_, outlook.device);
+  for (const v1::Gang& gang : response.sweep().gangs()) {
+    *response.add_forecasts() = ForecastGang(gang, outlook, rate, options_.scheduling);
+  }
 }
 
 v1::SubmitSweepResponse Coordinator::DescribeSweep(const SweepRecord& sweep) const {
@@ -138,6 +166,7 @@ v1::SubmitSweepResponse Coordinator::DescribeSweep(const SweepRecord& sweep) con
   *response.mutable_sweep() = ViewSweep(state_, sweep, /*with_gangs=*/true);
   response.set_steps_per_run(StepsPerRun(stream));
   response.set_rows_per_epoch(stream.rows_per_epoch());
+  AddForecasts(Outlook(sweep.spec), response);
   return response;
 }
 

@@ -117,11 +117,28 @@ void Decision::EndAttempt(const GangRecord& gang, const std::optional<v1::Failur
   if (failure.has_value()) *body.mutable_failure() = BoundedFailure(*failure);
 }
 
-void Decision::Place(const GangRecord& gang, absl::Span<const v1::RankPlacement> placements) {
+void Decision::Interrupt(const GangRecord& gang, v1::Interruption why, const std::string& preempted_by) {
+  EndAttempt(gang, std::nullopt, 0);
+  v1::GangAttemptEnded& body = *events_.back().mutable_gang_attempt_ended();
+  body.set_interruption(why);
+  body.set_preempted_by(preempted_by);
+}
+
+void Decision::InterruptGangsOf(const std::vector<std::string>& run_ids, v1::Interruption why) {
+  absl::btree_set<std::string> gangs;
+  for (const std::string& run_id : run_ids) {
+    const v1::Run& run = *state_.FindRun(run_id);
+    if (run.state() != v1::RUN_STATE_QUEUED && run.state() != v1::RUN_STATE_HELD) gangs.insert(run.gang_id());
+  }
+  for (const std::string& gang_id : gangs) Interrupt(*state_.FindGang(gang_id), why, "");
+}
+
+void Decision::Place(const GangRecord& gang, absl::Span<const v1::RankPlacement> placements, v1::DeviceKind device) {
   v1::GangPlaced& body = *Add(gang.gang.sweep_id()).mutable_gang_placed();
   body.set_gang_id(gang.gang.gang_id());
   body.set_attempt(gang.gang.attempt() + 1);
   for (const v1::RankPlacement& placement : placements) *body.add_placements() = placement;
+  body.set_device(device);
 }
 
 void Decision::Cancel(const SweepRecord& sweep) {
@@ -135,8 +152,48 @@ void Decision::Cancel(const SweepRecord& sweep) {
   }
 }
 
+void Decision::Hold(const SweepRecord& sweep, const std::vector<std::string>& run_ids) {
+  if (run_ids.empty()) return;
+  InterruptGangsOf(run_ids, v1::INTERRUPTION_RUNS_HELD);
+  v1::RunsHeld& body = *Add(sweep.sweep_id).mutable_runs_held();
+  body.mutable_run_ids()->Assign(run_ids.begin(), run_ids.end());
+}
+
+void Decision::CancelRuns(const SweepRecord& sweep, const std::vector<std::string>& run_ids) {
+  if (run_ids.empty()) return;
+  InterruptGangsOf(run_ids, v1::INTERRUPTION_RUNS_CANCELLED);
+  v1::RunsCancelled& body = *Add(sweep.sweep_id).mutable_runs_cancelled();
+  body.mutable_run_ids()->Assign(run_ids.begin(), run_ids.end());
+  for (const std::string& run_id : run_ids) EndRun(run_id, v1::RUN_STATE_CANCELLED);
+}
+
+void Decision::Resume(const SweepRecord& sweep, const std::vector<std::string>& run_ids) {
+  if (run_ids.empty()) return;
+  v1::RunsResumed& body = *Add(sweep.sweep_id).mutable_runs_resumed();
+  body.mutable_run_ids()->Assign(run_ids.begin(), run_ids.end());
+}
+
+void Decision::Retry(const SweepRecord& sweep, const std::vector<std::string>& run_ids) {
+  if (run_ids.empty()) return;
+  v1::RunsRetried& body = *Add(sweep.sweep_id).mutable_runs_retried();
+  body.mutable_run_ids()->Assign(run_ids.begin(), run_ids.end());
+}
+
+void Decision::ChangeDrain(const std::string& worker, bool draining) {
+  v1::WorkerDrainChanged& body = *Add("").mutable_worker_drain_changed();
+  body.set_worker(worker);
+  body.set_draining(draining);
+}
+
+void Decision::ChangeQuota(const v1::QuotaChanged& quota) { *Add("").mutable_quota_changed() = quota; }
+
 void Decision::Submit(const std::string& sweep_id, v1::SweepSubmitted body) {
+  v1::RunsHeld held;
+  if (body.spec().scheduling().hold()) {
+    for (const v1::Run& run : body.runs()) held.add_run_ids(run.run_id());
+  }
   *Add(sweep_id).mutable_sweep_submitted() = std::move(body);
+  if (!held.run_ids().empty()) *Add(sweep_id).mutable_runs_held() = std::move(held);
 }
 
 void Decision::FinishSet(const SiblingSetRecord& set) {
@@ -155,6 +212,7 @@ void Decision::FinishSet(const SiblingSetRecord& set) {
   if (body.run_ids_size() < 2) return;
   body.set_sibling_set_id(set.set.sibling_set_id());
   body.set_threshold(sweep.spec.agreement().threshold());
+  body.set_consensus_members(sweep.spec.agreement().consensus_members());
   *Add(set.sweep_id).mutable_sibling_set_finished() = std::move(body);
 }
 

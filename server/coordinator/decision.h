@@ -33,9 +33,19 @@ class Decision {
   // The failure is cut to what a log should hold.
   void Fail(const GangRecord& gang, const std::string& run_id, const v1::Failure& failure);
   void EndAttempt(const GangRecord& gang, const std::optional<v1::Failure>& failure, int64_t not_before_unix_ms);
-  void Place(const GangRecord& gang, absl::Span<const v1::RankPlacement> placements);
+  // Ends an attempt that has not failed. `preempted_by` is the gang that takes its slots; empty = none does.
+  void Interrupt(const GangRecord& gang, v1::Interruption why, const std::string& preempted_by);
+  void Place(const GangRecord& gang, absl::Span<const v1::RankPlacement> placements, v1::DeviceKind device);
   // With the attempts of its active gangs.
   void Cancel(const SweepRecord& sweep);
+  // Each is of runs of one sweep, none = no event; attempts that train some of them are interrupted first.
+  void Hold(const SweepRecord& sweep, const std::vector<std::string>& run_ids);
+  void CancelRuns(const SweepRecord& sweep, const std::vector<std::string>& run_ids);
+  // Of runs that are HELD, or have FAILED.
+  void Resume(const SweepRecord& sweep, const std::vector<std::string>& run_ids);
+  void Retry(const SweepRecord& sweep, const std::vector<std::string>& run_ids);
+  void ChangeDrain(const std::string& worker, bool draining);
+  void ChangeQuota(const v1::QuotaChanged& quota);
   void Submit(const std::string& sweep_id, v1::SweepSubmitted body);
 
   // The events, without numbers and times, and after them a SiblingSetFinished for each set whose last run ended here
@@ -55,6 +65,8 @@ class Decision {
   v1::Event& Add(const std::string& sweep_id);
   void EndRun(const std::string& run_id, v1::RunState state);
   void FinishSet(const SiblingSetRecord& set);
+  // The attempts that train some of the runs.
+  void InterruptGangsOf(const std::vector<std::string>& run_ids, v1::Interruption why);
 
   const State& state_;
   std::vector<v1::Event> events_;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/enum_word.h"
 #include "common/logging.h"
 #include "server/state/records.h"
 
@@ -17,6 +18,14 @@ std::string SlotList(const v1::GangPlaced& placed) {
 }
 
 void LogAttemptEnd(const std::string& sweep, const v1::GangAttemptEnded& body) {
+  if (body.interruption() != v1::INTERRUPTION_UNSPECIFIED) {
+    return Log(LogLevel::kInfo, "attempt interrupted",
+               {{"sweep", sweep},
+                {"gang", body.gang_id()},
+                {"attempt", body.attempt()},
+                {"why", EnumWord(v1::Interruption_Name(body.interruption()), "INTERRUPTION_")},
+                {"preempted_by", body.preempted_by()}});
+  }
   if (!body.has_failure()) {
     Log(LogLevel::kInfo, "attempt ended", {{"sweep", sweep}, {"gang", body.gang_id()}, {"attempt", body.attempt()}});
     return;
@@ -79,6 +88,23 @@ void LogEvent(const v1::Event& event) {
                  {{"sweep", sweep},
                   {"sibling_set", event.sibling_set_finished().sibling_set_id()},
                   {"runs", event.sibling_set_finished().run_ids_size()}});
+    case v1::Event::kRunsHeld:
+      return Log(LogLevel::kInfo, "runs held", {{"sweep", sweep}, {"runs", event.runs_held().run_ids_size()}});
+    case v1::Event::kRunsResumed:
+      return Log(LogLevel::kInfo, "runs resumed", {{"sweep", sweep}, {"runs", event.runs_resumed().run_ids_size()}});
+    case v1::Event::kRunsCancelled:
+      return Log(LogLevel::kInfo, "runs cancelled",
+                 {{"sweep", sweep}, {"runs", event.runs_cancelled().run_ids_size()}});
+    case v1::Event::kRunsRetried:
+      return Log(LogLevel::kInfo, "runs retried", {{"sweep", sweep}, {"runs", event.runs_retried().run_ids_size()}});
+    case v1::Event::kWorkerDrainChanged:
+      return Log(LogLevel::kInfo, event.worker_drain_changed().draining() ? "worker drains" : "worker drains no longer",
+                 {{"worker", event.worker_drain_changed().worker()}});
+    case v1::Event::kQuotaChanged:
+      return Log(LogLevel::kInfo, "quota changed",
+                 {{"user", event.quota_changed().user()},
+                  {"most_slots", event.quota_changed().most_slots()},
+                  {"share", event.quota_changed().share()}});
     case v1::Event::BODY_NOT_SET:
       return;
   }

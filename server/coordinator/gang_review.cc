@@ -97,15 +97,19 @@ v1::Failure MakeFailure(v1::FailureKind kind, int rank, std::string message) {
 int ExplanatoryOrder(const v1::Failure& failure) {
   switch (failure.kind()) {
     case v1::FAILURE_KIND_USER_ERROR:
+    case v1::FAILURE_KIND_DAMAGED_INPUT:
       return 0;
     case v1::FAILURE_KIND_NOT_FINITE:
       return 1;
     case v1::FAILURE_KIND_WORKER_LOST:
       return 2;
     case v1::FAILURE_KIND_IO:
+    case v1::FAILURE_KIND_OUT_OF_MEMORY:
       return 3;
     case v1::FAILURE_KIND_RANK_DIED:
       return failure.signal() != 0 ? 4 : 5;
+    case v1::FAILURE_KIND_HUNG_COLLECTIVE:
+      return 7;
     default:
       return 6;
   }
@@ -172,7 +176,7 @@ bool PreviousRanksAreGone(const GangRecord& gang, const WorkerTable& workers, ab
   for (const v1::RankPlacement& placement : gang.gang.placements()) {
     if (workers.IsLost(placement.worker(), placement.worker_instance(), now)) continue;
     const WorkerEntry* worker = workers.Find(placement.worker());
-    if (worker == nullptr) return false;
+    if (worker == nullptr || !WorkerTable::IsInStep(*worker)) return false;
     for (const v1::RankStatus& rank : worker->report.ranks()) {
       if (rank.key().gang_id() == gang.gang.gang_id() && rank.state() != v1::RANK_STATE_EXITED) return false;
     }

@@ -1,13 +1,12 @@
 #include "server/coordinator/report_check.h"
 
-#include <algorithm>
 #include <string>
 
 #include "absl/container/flat_hash_set.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/quoted.h"
 #include "common/status.h"
+#include "server/scheduler/scheduling_validation.h"
 #include "server/scheduler/violations.h"
 
 namespace seedbed {
@@ -20,12 +19,6 @@ constexpr size_t kMostIdBytes = 256;
 
 absl::Status Wrong(absl::string_view field, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(field, ": ", what));
-}
-
-bool IsWorkerName(absl::string_view name) {
-  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
-  });
 }
 
 bool IsId(absl::string_view id) { return !id.empty() && id.size() <= kMostIdBytes; }
@@ -41,9 +34,24 @@ absl::Status CheckSlots(const v1::WorkerReport& report, absl::flat_hash_set<absl
     if (slot.device() != v1::DEVICE_KIND_CPU && slot.device() != v1::DEVICE_KIND_CUDA) {
       return Wrong(field, absl::StrCat("device is ", slot.device(), "; must be CPU or CUDA"));
     }
+    if (slot.memory_bytes() < 0) {
+      return Wrong(field, absl::StrCat("memory_bytes is ", slot.memory_bytes(), "; must be 0 or above"));
+    }
     if (!slots.insert(slot.slot_id()).second) {
       return Wrong(field, absl::StrCat("slot_id ", Quoted(slot.slot_id()), " is there twice"));
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckLabels(const v1::WorkerReport& report) {
+  if (report.labels_size() > kMostLabels) {
+    return Wrong("labels", absl::StrCat("has ", report.labels_size(), "; at most ", kMostLabels, " are allowed"));
+  }
+  for (const auto& [key, value] : report.labels()) {
+    if (IsPlainName(key) && IsPlainName(value)) continue;
+    return Wrong("labels", absl::StrCat("has ", Quoted(key), ": ", Quoted(value),
+                                        "; both must be 1..64 characters of [A-Za-z0-9._-]"));
   }
   return absl::OkStatus();
 }
@@ -71,12 +79,13 @@ absl::Status CheckRank(const v1::RankStatus& rank, const std::string& field,
 }  // namespace
 
 absl::Status CheckReport(const v1::WorkerReport& report) {
-  if (!IsWorkerName(report.worker_name())) {
+  if (!IsPlainName(report.worker_name())) {
     return Wrong("worker_name",
                  absl::StrCat("is ", Quoted(report.worker_name()), "; must be 1..64 characters of [A-Za-z0-9._-]"));
   }
   if (!IsId(report.instance_id())) return Wrong("instance_id", "must have 1..256 bytes");
   if (report.sequence() == 0) return Wrong("sequence", "is 0; counts from 1");
+  RETURN_IF_ERROR(CheckLabels(report));
   absl::flat_hash_set<absl::string_view> slots;
   RETURN_IF_ERROR(CheckSlots(report, slots));
   if (report.ranks_size() > kMostRanks) {

@@ -1,11 +1,13 @@
 #include "server/coordinator/submission.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/number_words.h"
 #include "proto/rpc/status.h"
-#include "server/scheduler/expansion.h"
+#include "server/scheduler/gang_estimate.h"
 #include "server/scheduler/message_hash.h"
 #include "server/scheduler/sweep_resolution.h"
 #include "server/scheduler/sweep_validation.h"
@@ -17,6 +19,23 @@ constexpr size_t kMostKeyBytes = 128;
 
 FieldViolation InRequest(const SpecViolation& violation) {
   return {absl::StrCat("spec.", violation.field), violation.description};
+}
+
+// What is wrong with the first gang whose largest rank does not fit in a slot; empty = all fit. Runs are packed so that
+// such a gang has one run.
+std::string MemoryExcess(const Expansion& expansion, int64_t slot_memory_bytes) {
+  if (slot_memory_bytes == 0) return "";
+  for (const v1::Gang& gang : expansion.gangs) {
+    if (!gang.has_estimate()) continue;
+    const int64_t needed = RankMemoryBytes(gang.estimate(), std::max(1, gang.ranks_wanted()));
+    if (needed <= slot_memory_bytes) continue;
+    return absl::StrCat("needs ", FormatCount(needed), " bytes on a rank (language model ",
+                        FormatCount(gang.estimate().model_bytes()), ", stream ",
+                        FormatCount(gang.estimate().stream_bytes()), ", SAE ",
+                        FormatCount(gang.estimate().largest_run_bytes()), "); the slots that it could run on have ",
+                        FormatCount(slot_memory_bytes));
+  }
+  return "";
 }
 
 }  // namespace
@@ -35,14 +54,17 @@ absl::StatusOr<v1::SweepSpec> ValidateSubmission(const v1::SubmitSweepRequest& r
 
 absl::StatusOr<v1::SweepSubmitted> AcceptSweep(const v1::SubmitSweepRequest& request, const v1::SweepSpec& spec,
                                                const v1::InspectionResult* inspection, absl::string_view sweep_id,
-                                               const PackingOptions& packing) {
+                                               const ExpansionOptions& options) {
   ResolvedSweep resolved = ResolveSweep(spec, inspection);
   if (!resolved.violations.empty()) {
     std::vector<FieldViolation> violations;
     for (const SpecViolation& violation : resolved.violations) violations.push_back(InRequest(violation));
     return FieldViolationsError(violations);
   }
-  Expansion expansion = ExpandSweep(resolved, sweep_id, packing);
+  Expansion expansion = ExpandSweep(resolved, sweep_id, options);
+  if (const std::string excess = MemoryExcess(expansion, options.slot_memory_bytes); !excess.empty()) {
+    return FieldViolationsError({{"spec.sae.latents", excess}});
+  }
   v1::SweepSubmitted accepted;
   *accepted.mutable_spec() = std::move(resolved.spec);
   accepted.set_idempotency_key(request.idempotency_key());

@@ -7,7 +7,7 @@
 #include "seedbed/v1/coordinator.pb.h"
 #include "seedbed/v1/event.pb.h"
 #include "seedbed/v1/inspection.pb.h"
-#include "server/scheduler/packing.h"
+#include "server/scheduler/expansion.h"
 
 namespace seedbed {
 
@@ -17,10 +17,11 @@ namespace seedbed {
 // What shows without the sweep's files. Gives the spec with its constant defaults.
 absl::StatusOr<v1::SweepSpec> ValidateSubmission(const v1::SubmitSweepRequest& request);
 
-// `spec` is what ValidateSubmission gave; `inspection` what a worker found in its files, nullptr = none has looked.
+// `spec` is what ValidateSubmission gave; `inspection` what a worker found in its files, nullptr = none has looked. A
+// run that does not fit in the memory of a slot is a violation, too.
 absl::StatusOr<v1::SweepSubmitted> AcceptSweep(const v1::SubmitSweepRequest& request, const v1::SweepSpec& spec,
                                                const v1::InspectionResult* inspection, absl::string_view sweep_id,
-                                               const PackingOptions& packing);
+                                               const ExpansionOptions& options);
 
 // UNAVAILABLE, with `field` as a violation: only a worker can say what it means, and none is connected.
 absl::Status NeedsWorkerError(absl::string_view field);

@@ -17,7 +17,7 @@ constexpr size_t kMostPending = 1024;
 absl::Status CheckCapacity(const RpcContext& context) {
   RETURN_IF_ERROR(context.streams->stopped());
   if (context.executor->pending() < kMostPending) return absl::OkStatus();
-  return absl::ResourceExhaustedError("the coordinator has too many requests to answer; try again");
+  return RetryLaterError("the coordinator has too many requests to answer", absl::Seconds(1));
 }
 
 }  // namespace
@@ -107,6 +107,53 @@ grpc::ServerUnaryReactor* SweepServiceImpl::GetServerInfo(grpc::CallbackServerCo
                                                           const v1::GetServerInfoRequest* /*request*/,
                                                           v1::GetServerInfoResponse* response) {
   return Answer(call, "GetServerInfo", response, [this] { return context_.coordinator->GetServerInfo(); });
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::PauseSweep(grpc::CallbackServerContext* call,
+                                                       const v1::PauseSweepRequest* request,
+                                                       v1::PauseSweepResponse* response) {
+  return Answer(call, "PauseSweep", response, [this, request] { return context_.coordinator->PauseSweep(*request); });
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::ResumeSweep(grpc::CallbackServerContext* call,
+                                                        const v1::ResumeSweepRequest* request,
+                                                        v1::ResumeSweepResponse* response) {
+  return Answer(call, "ResumeSweep", response, [this, request] { return context_.coordinator->ResumeSweep(*request); });
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::RetrySweep(grpc::CallbackServerContext* call,
+                                                       const v1::RetrySweepRequest* request,
+                                                       v1::RetrySweepResponse* response) {
+  return Answer(call, "RetrySweep", response, [this, request] { return context_.coordinator->RetrySweep(*request); });
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::ExplainRun(grpc::CallbackServerContext* call,
+                                                       const v1::ExplainRunRequest* request,
+                                                       v1::ExplainRunResponse* response) {
+  return Answer(call, "ExplainRun", response, [this, request] { return context_.coordinator->ExplainRun(*request); });
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::DrainWorker(grpc::CallbackServerContext* call,
+                                                        const v1::DrainWorkerRequest* request,
+                                                        v1::DrainWorkerResponse* response) {
+  return Answer(call, "DrainWorker", response, [this, request] { return context_.coordinator->DrainWorker(*request); });
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::SetQuota(grpc::CallbackServerContext* call,
+                                                     const v1::SetQuotaRequest* request,
+                                                     v1::SetQuotaResponse* response) {
+  return Answer(call, "SetQuota", response, [this, request] { return context_.coordinator->SetQuota(*request); });
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::BackUp(grpc::CallbackServerContext* call, const v1::BackUpRequest* request,
+                                                   v1::BackUpResponse* response) {
+  return Answer(call, "BackUp", response, [this, request] { return context_.coordinator->BackUp(*request); });
+}
+
+grpc::ServerUnaryReactor* SweepServiceImpl::ListUsers(grpc::CallbackServerContext* call,
+                                                      const v1::ListUsersRequest* /*request*/,
+                                                      v1::ListUsersResponse* response) {
+  return Answer(call, "ListUsers", response, [this] { return context_.coordinator->ListUsers(); });
 }
 
 grpc::ServerWriteReactor<v1::WatchSweepResponse>* SweepServiceImpl::WatchSweep(grpc::CallbackServerContext* /*call*/,

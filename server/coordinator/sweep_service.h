@@ -30,6 +30,22 @@ class SweepServiceImpl final : public v1::SweepService::CallbackService {
                                         v1::ListWorkersResponse* response) override;
   grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* call, const v1::GetServerInfoRequest* request,
                                           v1::GetServerInfoResponse* response) override;
+  grpc::ServerUnaryReactor* PauseSweep(grpc::CallbackServerContext* call, const v1::PauseSweepRequest* request,
+                                       v1::PauseSweepResponse* response) override;
+  grpc::ServerUnaryReactor* ResumeSweep(grpc::CallbackServerContext* call, const v1::ResumeSweepRequest* request,
+                                        v1::ResumeSweepResponse* response) override;
+  grpc::ServerUnaryReactor* RetrySweep(grpc::CallbackServerContext* call, const v1::RetrySweepRequest* request,
+                                       v1::RetrySweepResponse* response) override;
+  grpc::ServerUnaryReactor* ExplainRun(grpc::CallbackServerContext* call, const v1::ExplainRunRequest* request,
+                                       v1::ExplainRunResponse* response) override;
+  grpc::ServerUnaryReactor* DrainWorker(grpc::CallbackServerContext* call, const v1::DrainWorkerRequest* request,
+                                        v1::DrainWorkerResponse* response) override;
+  grpc::ServerUnaryReactor* ListUsers(grpc::CallbackServerContext* call, const v1::ListUsersRequest* request,
+                                      v1::ListUsersResponse* response) override;
+  grpc::ServerUnaryReactor* SetQuota(grpc::CallbackServerContext* call, const v1::SetQuotaRequest* request,
+                                     v1::SetQuotaResponse* response) override;
+  grpc::ServerUnaryReactor* BackUp(grpc::CallbackServerContext* call, const v1::BackUpRequest* request,
+                                   v1::BackUpResponse* response) override;
   grpc::ServerWriteReactor<v1::WatchSweepResponse>* WatchSweep(grpc::CallbackServerContext* call,
                                                                const v1::WatchSweepRequest* request) override;
 

@@ -8,7 +8,7 @@
 #include "common/quoted.h"
 #include "common/status.h"
 #include "proto/rpc/status.h"
-#include "server/scheduler/violations.h"
+#include "server/coordinator/field_violations.h"
 
 namespace seedbed {
 namespace {
@@ -32,9 +32,7 @@ absl::StatusOr<PageRange> ParsePage(int page_size, const std::string& token, int
     violations.Add("page_token", absl::StrCat("is ", Quoted(token), "; must be one that the page before gave"));
   }
   if (violations.empty()) return page;
-  std::vector<FieldViolation> fields;
-  for (SpecViolation& violation : violations.Take()) fields.push_back({violation.field, violation.description});
-  return FieldViolationsError(fields);
+  return FieldViolationsError(AsFields(violations));
 }
 
 // Adds items from `page.begin` on until the page is full, and sets the token of the next one. `add(i)` adds item i and
@@ -54,6 +52,10 @@ absl::Status NoSuchSweep(absl::string_view sweep_id) {
   return absl::NotFoundError(absl::StrCat("there is no sweep ", Quoted(sweep_id)));
 }
 
+absl::Status NoSuchRun(absl::string_view run_id) {
+  return absl::NotFoundError(absl::StrCat("there is no run ", Quoted(run_id)));
+}
+
 v1::Sweep ViewSweep(const State& state, const SweepRecord& sweep, bool with_gangs) {
   v1::Sweep view;
   view.set_sweep_id(sweep.sweep_id);
@@ -71,12 +73,13 @@ v1::Sweep ViewSweep(const State& state, const SweepRecord& sweep, bool with_gang
     *view.add_sibling_sets() = state.FindSiblingSet(set_id)->set;
   }
   if (!with_gangs) return view;
-  for (const std::string& gang_id : sweep.gang_ids) {
-    v1::Gang& gang = *view.add_gangs();
-    gang = state.FindGang(gang_id)->gang;
-    // What a gang that waits has are the placements of an attempt that ended.
-    if (gang.state() != v1::GANG_STATE_ACTIVE) gang.clear_placements();
-  }
+  for (const std::string& gang_id : sweep.gang_ids) *view.add_gangs() = ViewGang(*state.FindGang(gang_id));
+  return view;
+}
+
+v1::Gang ViewGang(const GangRecord& gang) {
+  v1::Gang view = gang.gang;
+  if (view.state() != v1::GANG_STATE_ACTIVE) view.clear_placements();
   return view;
 }
 
@@ -119,20 +122,38 @@ absl::StatusOr<v1::ListRunsResponse> ViewRuns(const State& state, const Progress
   return response;
 }
 
-v1::ListWorkersResponse ViewWorkers(const WorkerTable& workers) {
+v1::Worker ViewWorker(const State& state, const std::string& name, const WorkerEntry& worker) {
+  v1::Worker view;
+  view.set_name(name);
+  view.set_instance_id(worker.report.instance_id());
+  view.set_host(worker.report.host());
+  view.set_version(worker.report.version());
+  view.set_connected(worker.session != 0);
+  view.set_last_report_unix_ms(worker.last_report_unix_ms);
+  *view.mutable_slots() = worker.report.slots();
+  *view.mutable_ranks() = worker.report.ranks();
+  *view.mutable_labels() = worker.report.labels();
+  view.set_draining(state.draining_workers().contains(name));
+  return view;
+}
+
+v1::ListWorkersResponse ViewWorkers(const State& state, const WorkerTable& workers) {
   v1::ListWorkersResponse response;
-  for (const auto& [name, worker] : workers.workers()) {
-    v1::Worker& view = *response.add_workers();
-    view.set_name(name);
-    view.set_instance_id(worker.report.instance_id());
-    view.set_host(worker.report.host());
-    view.set_version(worker.report.version());
-    view.set_connected(worker.session != 0);
-    view.set_last_report_unix_ms(worker.last_report_unix_ms);
-    *view.mutable_slots() = worker.report.slots();
-    *view.mutable_ranks() = worker.report.ranks();
-  }
+  for (const auto& [name, worker] : workers.workers()) *response.add_workers() = ViewWorker(state, name, worker);
   return response;
+}
+
+v1::User ViewUser(const UserRecord& user, int64_t now_unix_ms) {
+  v1::User view;
+  view.set_name(user.name);
+  view.set_most_slots(user.most_slots);
+  view.set_share(user.share);
+  for (const v1::DeviceKind device : {v1::DEVICE_KIND_CPU, v1::DEVICE_KIND_CUDA}) {
+    view.set_slots_held(view.slots_held() + user.usage.held(device));
+    view.set_recent_slots(view.recent_slots() + user.usage.RecentAt(device, now_unix_ms));
+  }
+  view.set_gangs_waiting(user.gangs_queued);
+  return view;
 }
 
 }  // namespace seedbed

@@ -1,10 +1,29 @@
 #include "server/coordinator/worker_table.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace seedbed {
+namespace {
+
+bool SameSlot(const v1::Slot& a, const v1::Slot& b) {
+  return a.slot_id() == b.slot_id() && a.device() == b.device() && a.memory_bytes() == b.memory_bytes();
+}
+
+// Equal slots, and ranks on the same of them.
+bool OffersTheSame(const v1::WorkerReport& a, const v1::WorkerReport& b) {
+  const auto same_rank = [](const v1::RankStatus& x, const v1::RankStatus& y) {
+    return x.slot_id() == y.slot_id() && (x.state() == v1::RANK_STATE_EXITED) == (y.state() == v1::RANK_STATE_EXITED) &&
+           x.key().gang_id() == y.key().gang_id() && x.key().attempt() == y.key().attempt();
+  };
+  return a.applied_directive() == b.applied_directive() && a.host() == b.host() &&
+         std::equal(a.slots().begin(), a.slots().end(), b.slots().begin(), b.slots().end(), SameSlot) &&
+         std::equal(a.ranks().begin(), a.ranks().end(), b.ranks().begin(), b.ranks().end(), same_rank);
+}
+
+}  // namespace
 
 absl::StatusOr<WorkerTable::Accepted> WorkerTable::Accept(uint64_t session, const v1::WorkerReport& report,
                                                           absl::Duration now, int64_t now_unix_ms) {
@@ -30,6 +49,10 @@ absl::StatusOr<WorkerTable::Accepted> WorkerTable::Accept(uint64_t session, cons
   }
   accepted.is_late = worker.session == session && report.sequence() <= worker.report.sequence();
   if (!accepted.is_late) {
+    Labels labels(report.labels().begin(), report.labels().end());
+    accepted.changes_slots = accepted.is_new_instance || worker.session != session || *worker.labels != labels ||
+                             !OffersTheSame(worker.report, report) || now - worker.last_report > limit_;
+    worker.labels = &*labels_.insert(std::move(labels)).first;
     worker.report = report;
     worker.session = session;
     names_by_session_[session] = report.worker_name();
@@ -37,6 +60,15 @@ absl::StatusOr<WorkerTable::Accepted> WorkerTable::Accept(uint64_t session, cons
     worker.last_report_unix_ms = now_unix_ms;
   }
   return accepted;
+}
+
+void WorkerTable::SetDirective(absl::string_view worker, uint64_t number) {
+  if (const auto found = workers_.find(worker); found != workers_.end()) found->second.directive = number;
+}
+
+bool WorkerTable::IsInStep(const WorkerEntry& worker) {
+  const uint64_t applied = worker.report.applied_directive();
+  return applied == 0 || applied == worker.directive;
 }
 
 void WorkerTable::EndSession(uint64_t session) {

@@ -140,6 +140,8 @@ absl::Status EventFollower::CheckLog() {
 
 absl::Status EventFollower::TakeIn(const v1::Event& event) {
   if (event.number() <= cursor_.event) return absl::OkStatus();
+  // Of a worker or a user. The cursor stays at an event of a sweep, by which another log is noticed.
+  if (event.sweep_id().empty()) return absl::OkStatus();
   if (event.has_sibling_set_finished()) {
     RETURN_IF_ERROR(TakeInSiblingSet(event));
   } else {

@@ -1,10 +1,13 @@
 #include "server/scheduler/expansion.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "common/architectures.h"
+#include "server/scheduler/gang_estimate.h"
 #include "server/scheduler/message_hash.h"
+#include "server/scheduler/packing.h"
 #include "server/scheduler/sae_defaults.h"
 #include "server/state/ids.h"
 
@@ -73,13 +76,33 @@ void ExpandRuns(const ResolvedSweep& sweep, absl::string_view sweep_id, Expansio
   }
 }
 
-void FormGangs(const ResolvedSweep& sweep, absl::string_view sweep_id, const PackingOptions& packing,
+std::vector<std::vector<int>> PackRuns(const ResolvedSweep& sweep, const v1::StreamSpec& stream,
+                                       const std::string& stream_key, const ExpansionOptions& options,
+                                       const std::vector<v1::Run>& runs) {
+  PackingOptions packing;
+  packing.most_runs_per_gang = options.most_runs_per_gang;
+  packing.ranks = std::max(1, sweep.spec.resources().ranks());
+  packing.hookpoint_bytes = HookpointStreamBytes(sweep.model, stream);
+  int64_t model_bytes = 0;
+  std::vector<PackableRun> packable;
+  for (const v1::Run& run : runs) {
+    packable.push_back(
+        {stream_key, run.sibling_set_id(), RunBytes(sweep.model, stream, run.sae()), HookpointsOf(run.sae())});
+    const std::optional<v1::GangEstimate> alone = EstimateGang(sweep.model, stream, {&run.sae()});
+    if (alone.has_value()) model_bytes = std::max(model_bytes, alone->model_bytes());
+  }
+  // Where not even the model fits, every run is a gang of its own.
+  if (options.slot_memory_bytes > 0 && sweep.model.d_model > 0) {
+    packing.rank_bytes = std::max<int64_t>(1, options.slot_memory_bytes - model_bytes);
+  }
+  return PackGangs(packable, packing);
+}
+
+void FormGangs(const ResolvedSweep& sweep, absl::string_view sweep_id, const ExpansionOptions& options,
                Expansion& expansion) {
   const v1::StreamSpec stream = ResolveStream(sweep);
   const std::string stream_key = StreamKey(stream);
-  std::vector<PackableRun> packable;
-  for (const v1::Run& run : expansion.runs) packable.push_back({stream_key, run.sibling_set_id()});
-  for (const std::vector<int>& members : PackGangs(packable, packing)) {
+  for (const std::vector<int>& members : PackRuns(sweep, stream, stream_key, options, expansion.runs)) {
     const std::string gang_id = GangId(sweep_id, static_cast<int64_t>(expansion.gangs.size()));
     v1::Gang& gang = expansion.gangs.emplace_back();
     gang.set_gang_id(gang_id);
@@ -90,9 +113,14 @@ void FormGangs(const ResolvedSweep& sweep, absl::string_view sweep_id, const Pac
     if (sweep.spec.evaluation().sequences() > 0) *gang.mutable_evaluation() = sweep.spec.evaluation();
     gang.set_ranks_wanted(sweep.spec.resources().ranks());
     gang.set_state(v1::GANG_STATE_QUEUED);
+    std::vector<const v1::SaeSpec*> saes;
     for (const int index : members) {
       gang.add_run_ids(expansion.runs[index].run_id());
       expansion.runs[index].set_gang_id(gang_id);
+      saes.push_back(&expansion.runs[index].sae());
+    }
+    if (auto estimate = EstimateGang(sweep.model, stream, saes); estimate.has_value()) {
+      *gang.mutable_estimate() = *std::move(estimate);
     }
   }
 }
@@ -133,10 +161,10 @@ v1::StreamSpec ResolveStream(const ResolvedSweep& sweep) {
 
 std::string StreamKey(const v1::StreamSpec& stream) { return MessageSha256(stream); }
 
-Expansion ExpandSweep(const ResolvedSweep& sweep, absl::string_view sweep_id, const PackingOptions& packing) {
+Expansion ExpandSweep(const ResolvedSweep& sweep, absl::string_view sweep_id, const ExpansionOptions& options) {
   Expansion expansion;
   ExpandRuns(sweep, sweep_id, expansion);
-  FormGangs(sweep, sweep_id, packing, expansion);
+  FormGangs(sweep, sweep_id, options, expansion);
   return expansion;
 }
 

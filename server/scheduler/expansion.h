@@ -2,6 +2,7 @@
 #ifndef SEEDBED_SERVER_SCHEDULER_EXPANSION_H_
 #define SEEDBED_SERVER_SCHEDULER_EXPANSION_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,6 @@
 #include "seedbed/v1/gang.pb.h"
 #include "seedbed/v1/run.pb.h"
 #include "seedbed/v1/sweep.pb.h"
-#include "server/scheduler/packing.h"
 #include "server/scheduler/sweep_resolution.h"
 
 namespace seedbed {
@@ -22,8 +22,13 @@ struct Expansion {
   std::vector<v1::SiblingSet> sibling_sets;
 };
 
+struct ExpansionOptions {
+  int most_runs_per_gang = 64;
+  int64_t slot_memory_bytes = 0;  // That a rank may use; 0 = not known.
+};
+
 // `sweep` has no violations. Ids start with `sweep_id`, which is empty for a sweep that is only tried.
-Expansion ExpandSweep(const ResolvedSweep& sweep, absl::string_view sweep_id, const PackingOptions& packing);
+Expansion ExpandSweep(const ResolvedSweep& sweep, absl::string_view sweep_id, const ExpansionOptions& options);
 
 v1::StreamSpec ResolveStream(const ResolvedSweep& sweep);
 

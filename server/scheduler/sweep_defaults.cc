@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/state/records.h"
+
 namespace seedbed {
 
 void FillConstantDefaults(v1::SweepSpec& spec) {
@@ -22,6 +24,9 @@ void FillConstantDefaults(v1::SweepSpec& spec) {
   if (!train.has_epochs()) train.set_epochs(1);
   if (!train.has_batch_tokens()) train.set_batch_tokens(4096);
   if (spec.sae().architectures().empty()) spec.mutable_sae()->add_architectures("topk");
+  v1::SchedulingSpec& scheduling = *spec.mutable_scheduling();
+  if (!scheduling.has_priority()) scheduling.set_priority(0);
+  if (scheduling.user().empty()) scheduling.set_user(kDefaultUser);
   if (!spec.agreement().has_threshold()) spec.mutable_agreement()->set_threshold(0.7);
 }
 

@@ -1,5 +1,7 @@
 #include "server/scheduler/sweep_resolution.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -14,6 +16,11 @@
 
 namespace seedbed {
 namespace {
+
+// Beyond any model, and small enough that sizes computed from them fit in 63 bits.
+constexpr int64_t kMostWidth = 1 << 20;
+constexpr int64_t kMostParameters = int64_t{1} << 46;
+constexpr int64_t kMostModelLayers = 1 << 16;
 
 void CheckNormalizeRows(const v1::ActivationSpec& activations, const StreamShape& shape, ViolationList& violations) {
   if (!activations.has_normalize_rows() || activations.normalize_rows() <= shape.rows_per_epoch) return;
@@ -43,6 +50,14 @@ std::string InspectionDefect(const v1::InspectionResult& result) {
   if (!result.violations().empty()) return "";
   if (result.rows_per_epoch() < 0 || result.rows_per_epoch() > kMostTokens) {
     return absl::StrCat("rows_per_epoch is ", result.rows_per_epoch(), "; must be 0..", kMostTokens);
+  }
+  if (result.d_model() < 0 || result.d_model() > kMostWidth || result.model_parameters() < 0 ||
+      result.model_parameters() > kMostParameters || result.model_layers() < 0 ||
+      result.model_layers() > kMostModelLayers || result.vocabulary_size() < 0 ||
+      result.vocabulary_size() > kMostParameters / std::max<int64_t>(1, result.d_model())) {
+    return absl::StrCat("a model of d_model ", result.d_model(), ", ", result.model_parameters(), " parameters, ",
+                        result.model_layers(), " layers and a vocabulary of ", result.vocabulary_size(),
+                        " is none that there is");
   }
   if (result.hookpoints().empty() && result.transcoders().empty()) {
     return "hookpoints is empty; must have at least one, or transcoders must";
@@ -77,6 +92,8 @@ ResolvedSweep ResolveSweep(v1::SweepSpec spec, const v1::InspectionResult* inspe
       CheckTranscoders(spec.sae(), violations);
       CheckRunCount(spec.sae(), violations);
     }
+    resolved.model = {inspection->d_model(), inspection->model_parameters(), inspection->model_layers(),
+                      inspection->vocabulary_size()};
     if (RowsMustBeCounted(spec)) counted_rows = inspection->rows_per_epoch();
   }
   if (violations.empty()) {

@@ -7,6 +7,7 @@
 
 #include "seedbed/v1/inspection.pb.h"
 #include "seedbed/v1/sweep.pb.h"
+#include "server/scheduler/gang_estimate.h"
 #include "server/scheduler/stream_shape.h"
 #include "server/scheduler/violations.h"
 
@@ -17,6 +18,7 @@ struct ResolvedSweep {
   // architecture's convention (sae_defaults.h).
   v1::SweepSpec spec;
   StreamShape shape;                      // Where nothing is wrong.
+  ModelSize model;                        // Zeros where no worker has looked.
   std::vector<SpecViolation> violations;  // Empty = it can be trained.
 };
 

@@ -1,33 +1,20 @@
 #include "server/scheduler/sweep_validation.h"
 
-#include <algorithm>
 #include <limits>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "common/quoted.h"
 #include "server/scheduler/grid_validation.h"
 #include "server/scheduler/hookpoint_name.h"
+#include "server/scheduler/scheduling_validation.h"
 #include "server/scheduler/stream_validation.h"
 #include "server/scheduler/sweep_defaults.h"
 #include "server/scheduler/train_validation.h"
 
 namespace seedbed {
 namespace {
-
-bool IsName(absl::string_view text) {
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
-  });
-}
-
-void CheckName(const std::string& name, ViolationList& violations) {
-  if (IsName(name)) return;
-  violations.Add("name", absl::StrCat("is ", Quoted(name), "; must be 1..64 characters of [A-Za-z0-9._-]"));
-}
 
 void CheckEvaluation(const v1::SweepSpec& spec, ViolationList& violations) {
   const v1::EvaluationSpec& evaluation = spec.evaluation();
@@ -53,7 +40,7 @@ void CheckInitFrom(const v1::SweepSpec& spec, ViolationList& violations) {
 
 void CheckRest(const v1::SweepSpec& spec, ViolationList& violations) {
   violations.CheckRange<double>("agreement.threshold", spec.agreement().threshold(), -1, 1);
-  if (spec.resources().has_ranks()) violations.CheckRange<int64_t>("resources.ranks", spec.resources().ranks(), 1, 64);
+  CheckScheduling(spec, violations);
   CheckEvaluation(spec, violations);
   CheckInitFrom(spec, violations);
 }
@@ -76,7 +63,7 @@ void CheckSteps(const v1::SweepSpec& spec, const StreamShape& shape, ViolationLi
 ValidatedSweep ValidateSweep(v1::SweepSpec spec) {
   FillConstantDefaults(spec);
   ViolationList violations;
-  CheckName(spec.name(), violations);
+  CheckPlainName("name", spec.name(), violations);
   CheckStream(spec, violations);
   CheckTrain(spec.train(), violations);
   const bool has_shape = violations.empty() && !ReadsFolder(spec);

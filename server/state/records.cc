@@ -18,7 +18,8 @@ bool HasEnded(const SweepRecord& sweep) {
 v1::SweepState DeriveSweepState(const SweepRecord& sweep) {
   if (sweep.cancelled) return v1::SWEEP_STATE_CANCELLED;
   if (!HasEnded(sweep)) return sweep.started ? v1::SWEEP_STATE_RUNNING : v1::SWEEP_STATE_QUEUED;
-  return sweep.run_counts[v1::RUN_STATE_FAILED] > 0 ? v1::SWEEP_STATE_FAILED : v1::SWEEP_STATE_SUCCEEDED;
+  if (sweep.run_counts[v1::RUN_STATE_FAILED] > 0) return v1::SWEEP_STATE_FAILED;
+  return sweep.run_counts[v1::RUN_STATE_SUCCEEDED] > 0 ? v1::SWEEP_STATE_SUCCEEDED : v1::SWEEP_STATE_CANCELLED;
 }
 
 std::string NameOfBatches(const v1::SaeSpec& sae) {

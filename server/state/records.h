@@ -8,21 +8,37 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "seedbed/v1/coordinator.pb.h"
 #include "seedbed/v1/event.pb.h"
+#include "server/state/slot_usage.h"
 
 namespace seedbed {
 
 // Indexed by the enum's values.
 using RunCounts = std::array<int64_t, v1::RunState_ARRAYSIZE>;
 using SweepCounts = std::array<int64_t, v1::SweepState_ARRAYSIZE>;
+using Labels = absl::btree_map<std::string, std::string>;
 using FailureCounts = std::array<int, v1::FailureKind_ARRAYSIZE>;
+
+// Whom sweeps belong to that name nobody.
+inline constexpr char kDefaultUser[] = "default";
+
+struct UserRecord {
+  std::string name;
+  int most_slots = 0;  // Quota; 0 = none.
+  double share = 1;
+  SlotUsage usage;
+  int64_t gangs_queued = 0;
+};
 
 struct SweepRecord {
   std::string sweep_id;
+  UserRecord* user = nullptr;
   v1::SweepSpec spec;
+  Labels labels;  // That its gangs' workers must have.
   std::string idempotency_key;
   std::string request_sha256;
   int64_t submitted_unix_ms = 0;
@@ -43,10 +59,21 @@ struct GangRecord {
   // While it is QUEUED again, `placements` are still those of the attempt that ended: whoever places it next makes
   // sure that those ranks are gone.
   v1::Gang gang;
-  int64_t order = 0;                         // Position among all gangs ever submitted.
-  std::vector<std::string> attempt_run_ids;  // What the current attempt trains, fixed when it was placed.
+  const SweepRecord* sweep = nullptr;
+  int64_t order = 0;                                    // Position among all gangs ever submitted.
+  int64_t placed_unix_ms = 0;                           // Of the latest attempt.
+  v1::DeviceKind device = v1::DEVICE_KIND_UNSPECIFIED;  // Likewise.
+  std::vector<std::string> attempt_run_ids;             // What the current attempt trains, fixed when it was placed.
   int unended_runs = 0;
   FailureCounts failed_attempts = {};  // By kind of failure.
+};
+
+// An attempt that did the whole work of its gang: what rates are measured by.
+struct WholeAttempt {
+  v1::GangEstimate work;
+  int runs = 0;
+  int ranks = 0;
+  double seconds = 0;
 };
 
 struct SiblingSetRecord {

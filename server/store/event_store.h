@@ -3,6 +3,7 @@
 #define SEEDBED_SERVER_STORE_EVENT_STORE_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -31,6 +32,10 @@ class EventStore {
 
   // 0 when there is none.
   virtual absl::StatusOr<int64_t> LastNumber() = 0;
+
+  // Writes the whole log to a file that can be opened in its place; durable when it returns. Gives the number of its
+  // last event. ALREADY_EXISTS for a file that is there; on any other error there is none.
+  virtual absl::StatusOr<int64_t> BackUp(const std::string& path) = 0;
 };
 
 }  // namespace seedbed

@@ -1,7 +1,14 @@
 #include "server/store/sqlite_database.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <filesystem>
+
+#include "SQLiteCpp/Backup.h"
 #include "common/status.h"
 
 namespace seedbed {
@@ -24,6 +31,20 @@ absl::Status PrepareSchema(SQLite::Database& database, const std::string& path, 
   database.exec(absl::StrCat("PRAGMA user_version = ", newest_version));
   transaction.commit();
   return absl::OkStatus();
+}
+
+// Gives a file that is durable its name, which nothing has.
+absl::Status PublishFile(const std::string& partial, const std::string& path) {
+  if (renameat2(AT_FDCWD, partial.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("rename ", partial, " to ", path));
+  }
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return ErrnoStatus(errno, folder);
+  const int synced = fsync(fd);
+  const int error = errno;
+  close(fd);
+  return synced == 0 ? absl::OkStatus() : ErrnoStatus(error, folder);
 }
 
 }  // namespace
@@ -71,6 +92,21 @@ absl::StatusOr<std::unique_ptr<SQLite::Database>> OpenSqliteDatabase(const std::
     return PrepareSchema(*database, path, schema, version);
   }));
   return database;
+}
+
+absl::Status BackUpSqliteDatabase(SQLite::Database& database, const std::string& path) {
+  if (PathExists(path)) return absl::AlreadyExistsError(absl::StrCat(path, ": is there already"));
+  const std::string partial = path + ".partial";
+  RETURN_IF_ERROR(RemoveAll(partial));
+  absl::Status status = GuardSqlite(partial, [&] {
+    SQLite::Database copy(partial, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    copy.exec("PRAGMA synchronous = FULL");
+    SQLite::Backup(copy, database).executeStep(-1);
+    return absl::OkStatus();
+  });
+  if (status.ok()) status = PublishFile(partial, path);
+  if (!status.ok()) RemoveAll(partial).IgnoreError();
+  return status;
 }
 
 }  // namespace seedbed

@@ -37,6 +37,10 @@ absl::StatusOr<FileLock> LockDatabase(const std::string& path, absl::string_view
 absl::StatusOr<std::unique_ptr<SQLite::Database>> OpenSqliteDatabase(const std::string& path, const std::string& schema,
                                                                      int version);
 
+// Copies all of an open database to a new file, by way of `path`.partial; durable when it returns. ALREADY_EXISTS for a
+// file that is there; otherwise as SqliteStatusCode says, and then there is none.
+absl::Status BackUpSqliteDatabase(SQLite::Database& database, const std::string& path);
+
 }  // namespace seedbed
 
 #endif  // SEEDBED_SERVER_STORE_SQLITE_DATABASE_H_

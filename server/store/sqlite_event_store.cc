@@ -110,6 +110,17 @@ absl::StatusOr<std::vector<v1::Event>> SqliteEventStore::ReadAfter(int64_t numbe
   return events;
 }
 
+absl::StatusOr<int64_t> SqliteEventStore::BackUp(const std::string& path) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(BackUpSqliteDatabase(*database_, path));
+  int64_t last = 0;
+  RETURN_IF_ERROR(GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    last = SelectLastNumber();
+    return absl::OkStatus();
+  }));
+  return last;
+}
+
 absl::StatusOr<int64_t> SqliteEventStore::LastNumber() {
   absl::MutexLock lock(&mutex_);
   int64_t last = 0;

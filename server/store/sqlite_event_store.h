@@ -40,6 +40,7 @@ class SqliteEventStore final : public EventStore {
   absl::StatusOr<std::vector<v1::Event>> ReadAfter(int64_t number, int limit, absl::string_view sweep_id = "") override
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<int64_t> LastNumber() override ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<int64_t> BackUp(const std::string& path) override ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   SqliteEventStore(std::string path, FileLock lock);

@@ -32,6 +32,15 @@ TEST(RpcStatusTest, FieldViolationsComeBack) {
   EXPECT_EQ(violations[1].field, "name");
 }
 
+TEST(RpcStatusTest, ARetryDelayComesBack) {
+  const absl::Status status = RetryLaterError("too fast", absl::Milliseconds(1500));
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(status.message(), "too fast; try again in 1.5s");
+  EXPECT_EQ(GetRetryDelay(FromGrpcStatus(ToGrpcStatus(status))), absl::Milliseconds(1500));
+  EXPECT_FALSE(GetRetryDelay(absl::ResourceExhaustedError("full")).has_value());
+  EXPECT_FALSE(GetRetryDelay(absl::OkStatus()).has_value());
+}
+
 TEST(RpcStatusTest, AFieldThatCanNotBeServedForNowKeepsItsCode) {
   const absl::Status status = FieldViolationsError({{"name", "waits"}}, absl::StatusCode::kUnavailable);
   const absl::Status back = FromGrpcStatus(ToGrpcStatus(status));

@@ -53,6 +53,32 @@ TEST_F(CoordinatorRecoveryTest, AWorkerThatDoesNotComeBackAfterARestartIsLost) {
   EXPECT_EQ(spare.directive().ranks(0).key().attempt(), 2);
 }
 
+// A log of the first release: its sweeps name no user and its placements no kind of device.
+TEST_F(CoordinatorRecoveryTest, ReadsALogThatKnewNothingOfScheduling) {
+  FakeWorker worker("a", "1", 1);
+  ASSERT_TRUE(worker.Connect(*coordinator_).ok());
+  ASSERT_TRUE(Submit(DemoSweep(), worker).ok());
+  std::vector<v1::Event> events = store_.events();
+  for (v1::Event& event : events) {
+    if (event.has_sweep_submitted()) {
+      event.mutable_sweep_submitted()->mutable_spec()->clear_scheduling();
+      for (v1::Gang& gang : *event.mutable_sweep_submitted()->mutable_gangs()) gang.clear_estimate();
+    }
+    if (event.has_gang_placed()) event.mutable_gang_placed()->clear_device();
+  }
+  FakeEventStore old;
+  ASSERT_TRUE(old.Append(events).ok());
+  auto recovered = Coordinator::Recover({}, {&old, &clock_, &alarm_, &metrics_});
+  ASSERT_TRUE(recovered.ok()) << recovered.status();
+  coordinator_ = *std::move(recovered);
+  ASSERT_TRUE(worker.Connect(*coordinator_).ok());
+  ASSERT_EQ(worker.directive().ranks_size(), 1);
+  TrainToTheEnd(worker);
+  EXPECT_EQ(GetSweep().state(), v1::SWEEP_STATE_SUCCEEDED);
+  EXPECT_EQ(coordinator_->ListUsers().users(0).name(), "default");
+  EXPECT_EQ(coordinator_->ListUsers().users(0).slots_held(), 0);
+}
+
 TEST_F(CoordinatorRecoveryTest, OutcomesThatWereReportedWhileItWasDownAreTaken) {
   FakeWorker worker("a", "1", 1);
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());

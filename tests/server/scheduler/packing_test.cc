@@ -18,17 +18,37 @@ using testing::ElementsAre;
 TEST(Packing, KeepsSiblingsTogether) {
   // Sets of three in gangs of four: one set each, though a fourth run would fit.
   std::vector<PackableRun> runs;
-  for (int i = 0; i < 9; ++i) runs.push_back({"key", absl::StrCat("b", i / 3)});
-  EXPECT_THAT(PackGangs(runs, {4}), ElementsAre(ElementsAre(0, 1, 2), ElementsAre(3, 4, 5), ElementsAre(6, 7, 8)));
-  EXPECT_THAT(PackGangs(runs, {6}), ElementsAre(ElementsAre(0, 1, 2, 3, 4, 5), ElementsAre(6, 7, 8)));
+  for (int i = 0; i < 9; ++i) runs.push_back({"key", absl::StrCat("b", i / 3), 0, {}});
+  EXPECT_THAT(PackGangs(runs, PackingOptions{4}),
+              ElementsAre(ElementsAre(0, 1, 2), ElementsAre(3, 4, 5), ElementsAre(6, 7, 8)));
+  EXPECT_THAT(PackGangs(runs, PackingOptions{6}), ElementsAre(ElementsAre(0, 1, 2, 3, 4, 5), ElementsAre(6, 7, 8)));
 }
 
 TEST(Packing, SplitsASetThatIsLargerThanAGang) {
-  const std::vector<PackableRun> runs(5, PackableRun{"key", "b0"});
-  EXPECT_THAT(PackGangs(runs, {2}), ElementsAre(ElementsAre(0, 1), ElementsAre(2, 3), ElementsAre(4)));
+  const std::vector<PackableRun> runs(5, PackableRun{"key", "b0", 0, {}});
+  EXPECT_THAT(PackGangs(runs, PackingOptions{2}), ElementsAre(ElementsAre(0, 1), ElementsAre(2, 3), ElementsAre(4)));
 }
 
-TEST(Packing, NothingGivesNothing) { EXPECT_TRUE(PackGangs({}, {4}).empty()); }
+TEST(Packing, AGangFitsInTheMemoryOfItsRanks) {
+  // Siblings of 30 bytes at one hookpoint, which takes 10.
+  std::vector<PackableRun> runs;
+  for (int i = 0; i < 6; ++i) runs.push_back({"key", absl::StrCat("b", i / 3), 30, {absl::StrCat("layers.", i / 3)}});
+  const auto sizes = [&](int ranks, int64_t rank_bytes) {
+    std::vector<int> sizes;
+    for (const auto& gang : PackGangs(runs, {64, ranks, rank_bytes, 10}))
+      sizes.push_back(static_cast<int>(gang.size()));
+    return sizes;
+  };
+  EXPECT_THAT(sizes(1, 0), ElementsAre(6)) << "not known";
+  EXPECT_THAT(sizes(1, 200), ElementsAre(6));
+  EXPECT_THAT(sizes(1, 199), ElementsAre(3, 3));
+  EXPECT_THAT(sizes(1, 70), ElementsAre(2, 1, 2, 1));
+  EXPECT_THAT(sizes(1, 5), ElementsAre(1, 1, 1, 1, 1, 1));
+  EXPECT_THAT(sizes(2, 140), ElementsAre(6)) << "a rank has half of them, and at most one more";
+  EXPECT_THAT(sizes(2, 139), ElementsAre(3, 3));
+}
+
+TEST(Packing, NothingGivesNothing) { EXPECT_TRUE(PackGangs({}, PackingOptions{4}).empty()); }
 
 TEST(Packing, RandomRunsAreInExactlyOneGangOfTheirStream) {
   SplitMix64 random(7);
@@ -37,10 +57,10 @@ TEST(Packing, RandomRunsAreInExactlyOneGangOfTheirStream) {
     std::vector<PackableRun> runs;
     for (uint64_t i = random.Below(60); i > 0; --i) {
       const std::string stream = absl::StrCat("k", random.Below(3));
-      runs.push_back({stream, absl::StrCat(stream, "b", random.Below(8))});
+      runs.push_back({stream, absl::StrCat(stream, "b", random.Below(8)), 0, {}});
     }
     std::multiset<int> seen;
-    const std::vector<std::vector<int>> gangs = PackGangs(runs, {limit});
+    const std::vector<std::vector<int>> gangs = PackGangs(runs, PackingOptions{limit});
     for (const std::vector<int>& gang : gangs) {
       ASSERT_FALSE(gang.empty());
       ASSERT_LE(gang.size(), limit);

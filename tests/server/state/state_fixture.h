@@ -8,38 +8,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "server/state/ids.h"
 #include "server/state/state.h"
+#include "tests/server/support/sweep_event.h"
 
 namespace seedbed {
-
-// A sweep of `gangs` gangs, each with one sibling set of `siblings` runs.
-inline v1::Event SweepEvent(const std::string& sweep_id, int gangs, int siblings, const std::string& key = "") {
-  v1::Event event;
-  event.set_sweep_id(sweep_id);
-  v1::SweepSubmitted& body = *event.mutable_sweep_submitted();
-  body.set_idempotency_key(key);
-  for (int g = 0; g < gangs; ++g) {
-    v1::Gang& gang = *body.add_gangs();
-    gang.set_gang_id(GangId(sweep_id, g));
-    gang.set_sweep_id(sweep_id);
-    gang.set_state(v1::GANG_STATE_QUEUED);
-    v1::SiblingSet& set = *body.add_sibling_sets();
-    set.set_sibling_set_id(SiblingSetId(sweep_id, g));
-    for (int s = 0; s < siblings; ++s) {
-      v1::Run& run = *body.add_runs();
-      run.set_run_id(RunId(sweep_id, g * siblings + s));
-      run.set_sweep_id(sweep_id);
-      run.set_gang_id(gang.gang_id());
-      run.set_sibling_set_id(set.sibling_set_id());
-      run.set_state(v1::RUN_STATE_QUEUED);
-      run.mutable_sae()->set_seed(s);
-      gang.add_run_ids(run.run_id());
-      set.add_run_ids(run.run_id());
-    }
-  }
-  return event;
-}
 
 class StateFixture : public testing::Test {
  protected:
@@ -66,6 +38,7 @@ class StateFixture : public testing::Test {
       placement.set_slot(slots.empty() ? absl::StrCat(gang_id, ":", rank) : slots[rank]);
       placement.set_worker_instance("i");
     }
+    body.set_device(v1::DEVICE_KIND_CPU);
     return Apply(event);
   }
 
@@ -113,6 +86,40 @@ class StateFixture : public testing::Test {
     return Apply(event);
   }
 
+  absl::Status Interrupt(const std::string& gang_id, int attempt, v1::Interruption why, bool failed = false) {
+    v1::Event event = Of(gang_id);
+    v1::GangAttemptEnded& body = *event.mutable_gang_attempt_ended();
+    body.set_gang_id(gang_id);
+    body.set_attempt(attempt);
+    body.set_interruption(why);
+    if (failed) body.mutable_failure()->set_kind(v1::FAILURE_KIND_RANK_DIED);
+    return Apply(event);
+  }
+
+  absl::Status Hold(const std::vector<std::string>& runs) {
+    v1::Event event = Of(runs[0]);
+    event.mutable_runs_held()->mutable_run_ids()->Assign(runs.begin(), runs.end());
+    return Apply(event);
+  }
+
+  absl::Status Resume(const std::vector<std::string>& runs) {
+    v1::Event event = Of(runs[0]);
+    event.mutable_runs_resumed()->mutable_run_ids()->Assign(runs.begin(), runs.end());
+    return Apply(event);
+  }
+
+  absl::Status CancelRuns(const std::vector<std::string>& runs) {
+    v1::Event event = Of(runs[0]);
+    event.mutable_runs_cancelled()->mutable_run_ids()->Assign(runs.begin(), runs.end());
+    return Apply(event);
+  }
+
+  absl::Status Retry(const std::vector<std::string>& runs) {
+    v1::Event event = Of(runs[0]);
+    event.mutable_runs_retried()->mutable_run_ids()->Assign(runs.begin(), runs.end());
+    return Apply(event);
+  }
+
   absl::Status FinishSet(const std::string& set_id, const std::vector<std::string>& runs) {
     v1::Event event = Of(set_id);
     v1::SiblingSetFinished& body = *event.mutable_sibling_set_finished();
@@ -138,7 +145,7 @@ class StateFixture : public testing::Test {
 
   // Everything that can be asked, as text.
   std::string Dump() {
-    std::string text = absl::StrCat("last ", state_.last_event(), " active ", state_.active_gangs(), "\n");
+    std::string text = absl::StrCat("last ", state_.last_event(), " active ", state_.active_gangs().size(), "\n");
     for (const SweepRecord& sweep : state_.sweeps()) {
       absl::StrAppend(&text, sweep.sweep_id, " state ", DeriveSweepState(sweep), " ended ", sweep.ended_unix_ms,
                       " last ", sweep.last_event, "\n");
@@ -152,6 +159,11 @@ class StateFixture : public testing::Test {
     for (const auto& [order, gang] : state_.queued_gangs()) absl::StrAppend(&text, " queued ", gang->gang.gang_id());
     for (const auto& [time, order] : state_.backing_off()) absl::StrAppend(&text, " backs off ", time, " ", order);
     for (const auto& [worker, slots] : state_.occupied_slots()) absl::StrAppend(&text, " ", worker, " ", slots.size());
+    for (const std::string& worker : state_.draining_workers()) absl::StrAppend(&text, " drains ", worker);
+    for (const auto& [name, user] : state_.users()) {
+      absl::StrAppend(&text, " user ", name, " ", user.most_slots, " ", user.share, " ", user.gangs_queued, " ",
+                      user.usage.held(v1::DEVICE_KIND_CPU));
+    }
     for (const int64_t count : state_.run_counts()) absl::StrAppend(&text, " ", count);
     for (const int64_t count : state_.sweep_counts()) absl::StrAppend(&text, " ", count);
     return text;

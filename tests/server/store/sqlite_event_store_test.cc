@@ -145,6 +145,51 @@ TEST_F(SqliteEventStoreTest, RefusesANewerLayout) {
                   "has layout version 2, made by a newer Seedbed; this one knows up to version 1");
 }
 
+// What the layout was is written out here, so that no change of it goes unnoticed: a newer version must open this one.
+TEST_F(SqliteEventStoreTest, OpensALogOfVersion1) {
+  {
+    SQLite::Database database(path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    database.exec(
+        "CREATE TABLE events (number INTEGER PRIMARY KEY, sweep_id TEXT NOT NULL, checksum INTEGER NOT NULL, "
+        "body BLOB NOT NULL);"
+        "CREATE INDEX events_by_sweep ON events (sweep_id, number);"
+        // Event {number: 1, sweep_id: "s1", sweep_cancelled {}}.
+        "INSERT INTO events VALUES (1, 's1', 4998321192808324850, x'08011a0273315200');"
+        "PRAGMA user_version = 1");
+  }
+  auto store = MustOpen();
+  ASSERT_NE(store, nullptr);
+  const auto events = store->ReadAfter(0, 10);
+  ASSERT_THAT(Numbers(events), ElementsAre(1));
+  EXPECT_TRUE((*events)[0].has_sweep_cancelled());
+  EXPECT_TRUE(store->Append({MakeEvent(2)}).ok());
+}
+
+TEST_F(SqliteEventStoreTest, ABackupIsALogOfItsOwn) {
+  auto store = MustOpen();
+  ASSERT_TRUE(store->Append({MakeEvent(1), MakeEvent(2, "s2")}).ok());
+  const std::string copy = folder_.File("copy.db");
+  const absl::StatusOr<int64_t> last = store->BackUp(copy);
+  ASSERT_TRUE(last.ok()) << last.status();
+  EXPECT_EQ(*last, 2);
+  ASSERT_TRUE(store->Append({MakeEvent(3)}).ok()) << "the service goes on";
+  EXPECT_FALSE(PathExists(copy + ".partial"));
+  EXPECT_EQ(store->BackUp(copy).status().code(), absl::StatusCode::kAlreadyExists);
+  absl::StatusOr<std::unique_ptr<SqliteEventStore>> opened = SqliteEventStore::Open(copy);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_THAT(Numbers((*opened)->ReadAfter(0, 10)), ElementsAre(1, 2));
+  EXPECT_TRUE((*opened)->Append({MakeEvent(3)}).ok());
+}
+
+TEST_F(SqliteEventStoreTest, ABackupThatCanNotBeWrittenLeavesNothing) {
+  auto store = MustOpen();
+  ASSERT_TRUE(store->Append({MakeEvent(1)}).ok());
+  const std::string nowhere = JoinPath(ReadOnlyFolder(), "copy.db");
+  EXPECT_EQ(store->BackUp(nowhere).status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_FALSE(PathExists(nowhere));
+  EXPECT_TRUE(store->Append({MakeEvent(2)}).ok());
+}
+
 TEST_F(SqliteEventStoreTest, RefusesASecondOwnerUntilTheFirstIsGone) {
   auto store = MustOpen();
   ExpectOpenFails(absl::StatusCode::kFailedPrecondition, "another coordinator uses this database");

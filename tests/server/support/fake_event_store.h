@@ -38,6 +38,10 @@ class FakeEventStore final : public EventStore {
     return static_cast<int64_t>(events_.size());
   }
 
+  absl::StatusOr<int64_t> BackUp(const std::string& /*path*/) override {
+    return absl::UnimplementedError("a log in memory has no backup");
+  }
+
   // Of every Append from now on; OK = it works again.
   void FailWith(const absl::Status& failure) {
     absl::MutexLock lock(&mutex_);
