@@ -5,13 +5,18 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "common/file.h"
 #include "common/status.h"
 #include "common/subprocess.h"
@@ -21,12 +26,17 @@
 namespace seedbed {
 namespace {
 
+constexpr size_t kLongestName = 64;
+constexpr size_t kMostLabels = 16;
+
 // What CLI11 fills in.
 struct RawFlags {
   std::string coordinator = "127.0.0.1:7600";
   std::string name;
   std::string slots = "cpu:1";
   int threads_per_slot = 0;
+  int64_t slot_memory = 0;
+  std::vector<std::string> labels;
   std::string artifacts;
   std::string scratch;
   std::string host = "127.0.0.1";
@@ -44,6 +54,8 @@ void Declare(CLI::App& app, RawFlags& raw) {
       ->capture_default_str();
   app.add_option("--threads-per-slot", raw.threads_per_slot, "CPU threads of a rank; 0 = an even share of the cores")
       ->capture_default_str();
+  app.add_option("--slot-memory", raw.slot_memory, "Bytes that a rank may use; 0 = not known")->capture_default_str();
+  app.add_option("--label", raw.labels, "KEY=VALUE that sweeps can ask for, as in gpu=h100; may be given again");
   app.add_option("--artifacts", raw.artifacts, "Folder that exports go to, the same for all of the system")->required();
   app.add_option("--scratch", raw.scratch, "Folder for spooled activations and logs of ranks, of this worker alone")
       ->required();
@@ -68,12 +80,14 @@ std::string HostName() {
   return name;
 }
 
-absl::Status CheckName(absl::string_view name) {
-  constexpr size_t kLongest = 64;
-  const bool characters_are_good = std::all_of(name.begin(), name.end(), [](unsigned char c) {
+bool IsPlainName(absl::string_view text) {
+  return !text.empty() && text.size() <= kLongestName && std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
   });
-  if (!name.empty() && name.size() <= kLongest && characters_are_good) return absl::OkStatus();
+}
+
+absl::Status CheckName(absl::string_view name) {
+  if (IsPlainName(name)) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("--name: found \"", name, "\"; 1..64 characters of [A-Za-z0-9._-] are allowed"));
 }
@@ -109,8 +123,30 @@ absl::Status CheckAll(const RawFlags& raw) {
   RETURN_IF_ERROR(CheckText("--artifacts", raw.artifacts));
   RETURN_IF_ERROR(CheckText("--scratch", raw.scratch));
   RETURN_IF_ERROR(CheckHost(raw.host));
+  if (raw.slot_memory < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("--slot-memory: is ", raw.slot_memory, "; 0 or more is allowed"));
+  }
   RETURN_IF_ERROR(CheckRange("--collective-timeout-ms", raw.collective_timeout_ms, 1, 86'400'000));
   return CheckRange("--stop-grace-ms", raw.stop_grace_ms, 0, 600'000);
+}
+
+absl::StatusOr<std::map<std::string, std::string>> ParseLabels(const std::vector<std::string>& texts) {
+  std::map<std::string, std::string> labels;
+  for (const std::string& text : texts) {
+    const std::pair<std::string, std::string> label = absl::StrSplit(text, absl::MaxSplits('=', 1));
+    if (!IsPlainName(label.first) || !IsPlainName(label.second)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--label: found \"", text, "\"; KEY=VALUE is allowed, each 1..64 characters of [A-Za-z0-9._-]"));
+    }
+    if (!labels.insert(label).second) {
+      return absl::InvalidArgumentError(absl::StrCat("--label: found \"", label.first, "\" a second time"));
+    }
+  }
+  if (labels.size() > kMostLabels) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--label: found ", labels.size(), " labels; at most ", kMostLabels, " are allowed"));
+  }
+  return labels;
 }
 
 absl::Status CheckFolder(absl::string_view flag, const std::string& path) {
@@ -139,6 +175,8 @@ absl::StatusOr<WorkerFlags> ParseWorkerFlags(int argc, const char* const* argv) 
   ASSIGN_OR_RETURN(flags.http, ParseHostPort("--http", raw.http));
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   ASSIGN_OR_RETURN(flags.worker.slots, ParseSlots(raw.slots, raw.threads_per_slot, cores));
+  for (v1::Slot& slot : flags.worker.slots) slot.set_memory_bytes(raw.slot_memory);
+  ASSIGN_OR_RETURN(flags.worker.labels, ParseLabels(raw.labels));
   flags.ready_file = raw.ready_file;
   flags.worker.name = raw.name;
   flags.worker.session.coordinator = raw.coordinator;

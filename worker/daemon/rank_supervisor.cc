@@ -52,6 +52,11 @@ std::vector<v1::RankStatus> RankSupervisor::Statuses() const {
   return statuses_;
 }
 
+uint64_t RankSupervisor::applied_directive() const {
+  absl::MutexLock lock(&mutex_);
+  return applied_directive_;
+}
+
 void RankSupervisor::Stop() {
   {
     absl::MutexLock lock(&mutex_);
@@ -74,7 +79,12 @@ void RankSupervisor::Loop() {
     const Orders orders = ReadOrders();
     metrics_->SetLease(orders.lease.Remaining(clock_->Monotonic()));
     changed |= Execute(Reconcile(Observe(orders)), orders.directive.get());
-    if (changed) Publish();
+    if (changed) {
+      Publish(orders);
+    } else {
+      absl::MutexLock lock(&mutex_);
+      NoteApplied(orders);
+    }
     if (orders.stopping && !AnyRuns()) return;
   }
 }
@@ -137,15 +147,20 @@ void RankSupervisor::StartRank(const RankId& id, const v1::WorkerDirective& dire
   ranks_.emplace(id, std::move(rank));
 }
 
-void RankSupervisor::Publish() {
+void RankSupervisor::Publish(const Orders& orders) {
   std::vector<v1::RankStatus> statuses;
   for (const auto& [id, rank] : ranks_) statuses.push_back(rank->status());
   metrics_->SetRanks(statuses);
   {
     absl::MutexLock lock(&mutex_);
     statuses_ = std::move(statuses);
+    NoteApplied(orders);
   }
   if (options_.on_change) options_.on_change();
+}
+
+void RankSupervisor::NoteApplied(const Orders& orders) {
+  if (orders.directive != nullptr) applied_directive_ = orders.directive->number();
 }
 
 bool RankSupervisor::AnyRuns() const {

@@ -3,6 +3,7 @@
 #ifndef SEEDBED_WORKER_DAEMON_RANK_SUPERVISOR_H_
 #define SEEDBED_WORKER_DAEMON_RANK_SUPERVISOR_H_
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -47,6 +48,9 @@ class RankSupervisor {
   // Every rank that is known, by gang, attempt and rank.
   std::vector<v1::RankStatus> Statuses() const;
 
+  // Number of the newest directive that Statuses() takes into account, if this is asked for first; 0 = none.
+  uint64_t applied_directive() const;
+
   // Starts nothing any more, stops every rank and waits until all have ended, no longer than the stop grace and a
   // little. Statuses() holds their ends. Idempotent.
   void Stop();
@@ -69,7 +73,8 @@ class RankSupervisor {
   bool Execute(const Plan& plan, const v1::WorkerDirective* directive);
   void StartRank(const RankId& id, const v1::WorkerDirective& directive);
   ReconcileInput Observe(const Orders& orders) const;
-  void Publish();
+  void Publish(const Orders& orders);
+  void NoteApplied(const Orders& orders) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool AnyRuns() const;
 
   const Options options_;
@@ -83,6 +88,7 @@ class RankSupervisor {
   mutable absl::Mutex mutex_;
   Orders orders_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::RankStatus> statuses_ ABSL_GUARDED_BY(mutex_);
+  uint64_t applied_directive_ ABSL_GUARDED_BY(mutex_) = 0;
 
   absl::Mutex join_mutex_;
   std::thread thread_ ABSL_GUARDED_BY(join_mutex_);

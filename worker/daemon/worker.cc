@@ -107,6 +107,8 @@ v1::WorkerReport Worker::MakeReport() const {
   report.set_host(options_.ranks.host);
   report.set_version(SEEDBED_VERSION);
   for (const v1::Slot& slot : options_.slots) *report.add_slots() = slot;
+  report.mutable_labels()->insert(options_.labels.begin(), options_.labels.end());
+  report.set_applied_directive(ranks_->applied_directive());
   for (v1::RankStatus& status : ranks_->Statuses()) *report.add_ranks() = std::move(status);
   for (v1::InspectionResult& result : inspector_->Results()) *report.add_inspection_results() = std::move(result);
   return report;

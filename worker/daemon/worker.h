@@ -3,6 +3,7 @@
 #define SEEDBED_WORKER_DAEMON_WORKER_H_
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,7 @@ class Worker {
   struct Options {
     std::string name;  // WorkerReport.worker_name
     std::vector<v1::Slot> slots;
+    std::map<std::string, std::string> labels;  // WorkerReport.labels
     RankOptions ranks;
     absl::Duration inspection_limit = absl::Seconds(60);  // For one look at the files of a sweep.
     SessionClient::Options session;

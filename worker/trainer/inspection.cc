@@ -93,6 +93,9 @@ void Inspector::InspectLanguageModel() {
   if (!Check("model.path", facts.status())) return;
   model_ = *std::move(facts);
   result_.set_d_model(model_->d_model);
+  result_.set_model_parameters(model_->parameters);
+  result_.set_model_layers(model_->layers);
+  result_.set_vocabulary_size(model_->vocabulary_size);
   const std::vector<std::string> names(spec_.sae().hookpoints().begin(), spec_.sae().hookpoints().end());
   if (!names.empty()) {
     const absl::StatusOr<std::vector<Hookpoint>> hookpoints = ResolveHookpoints(*model_, names);
@@ -234,11 +237,10 @@ v1::InspectionResult Inspect(const v1::InspectionRequest& request) {
   result.set_inspection_id(request.inspection_id());
   Inspector(request.spec(), &result).Run();
   if (result.violations().empty()) return result;
-  result.clear_hookpoints();
-  result.clear_transcoders();
-  result.clear_d_model();
-  result.clear_rows_per_epoch();
-  return result;
+  v1::InspectionResult wrong;
+  wrong.set_inspection_id(result.inspection_id());
+  *wrong.mutable_violations() = result.violations();
+  return wrong;
 }
 
 int RunInspection(const std::string& request_path, MessageSink* sink) {

@@ -62,6 +62,21 @@ TEST_F(RankSupervisorTest, ADirectiveThatAnswersNoReportStartsNothing) {
   EXPECT_TRUE(folders_.Starts("hang").empty());
 }
 
+TEST_F(RankSupervisorTest, SaysWhichDirectiveItsRanksTakeIntoAccount) {
+  EXPECT_EQ(supervisor_->applied_directive(), 0);
+  v1::WorkerDirective directive;
+  directive.set_lease_ms(30'000);
+  directive.set_number(7);
+  *directive.add_ranks() = DesiredOn("cpu:0", "hang");
+  supervisor_->Apply(directive, clock_.Monotonic());
+  ASSERT_TRUE(WaitFor([&] { return supervisor_->applied_directive() == 7; }));
+  EXPECT_EQ(supervisor_->Statuses().size(), 1u) << "the rank that it asks for is there by then";
+  directive.set_number(8);
+  directive.clear_ranks();
+  supervisor_->Apply(directive, clock_.Monotonic());
+  EXPECT_TRUE(WaitFor([&] { return supervisor_->applied_directive() == 8; }));
+}
+
 TEST_F(RankSupervisorTest, AStubbornRankIsGoneBeforeItsLeaseEnds) {
   Direct({DesiredOn("cpu:0", "stubborn"), DesiredOn("cpu:1", "hang")}, absl::Seconds(6));
   ASSERT_TRUE(WaitForState("stubborn", v1::RANK_STATE_RUNNING));
