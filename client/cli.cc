@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/agree.h"
 #include "client/connection.h"
+#include "client/control.h"
 #include "client/convert.h"
 #include "client/format.h"
 #include "client/listings.h"
@@ -35,6 +36,11 @@ struct GlobalOptions {
 struct Invocation {
   GlobalOptions global;
   std::string sweep_id;
+  std::string run_id;
+  RunSelection selection;
+  DrainOptions drain;
+  QuotaOptions quota;
+  std::string backup_file;
   SubmitOptions submit;
   UpOptions up;
   ConvertOptions convert;
@@ -80,6 +86,63 @@ void AddSweepLister(CLI::App& app, Invocation& invocation, const char* name, con
   command->callback([&invocation, run] {
     invocation.command = [&invocation, run](Console& console) {
       return run(Listing(invocation), invocation.sweep_id, console);
+    };
+  });
+}
+
+using RunChanger = absl::Status (*)(const ListingOptions&, const RunSelection&, Console&);
+
+void AddRunChanger(CLI::App& app, Invocation& invocation, const char* name, const char* description, RunChanger run) {
+  CLI::App* command = app.add_subcommand(name, description);
+  command->add_option("SWEEP", invocation.selection.sweep_id, "Its id, as submit and list print it")->required();
+  command->add_option("RUN", invocation.selection.run_ids, "Ids of some of its runs; all of it where none is given");
+  command->callback([&invocation, run] {
+    invocation.command = [&invocation, run](Console& console) {
+      return run(Listing(invocation), invocation.selection, console);
+    };
+  });
+}
+
+void AddExplain(CLI::App& app, Invocation& invocation) {
+  CLI::App* command = app.add_subcommand("explain", "Why a run is not running, or where it runs");
+  command->add_option("RUN", invocation.run_id, "Its id, as runs prints it")->required();
+  command->callback([&invocation] {
+    invocation.command = [&invocation](Console& console) {
+      return RunExplain(Listing(invocation), invocation.run_id, console);
+    };
+  });
+}
+
+void AddDrain(CLI::App& app, Invocation& invocation) {
+  CLI::App* command = app.add_subcommand("drain", "Give a worker no more ranks; those that it has go on to their end");
+  command->add_option("WORKER", invocation.drain.worker, "Its name, as workers prints it")->required();
+  command->add_flag("--undo", invocation.drain.undo, "Give it ranks again");
+  command->callback([&invocation] {
+    invocation.command = [&invocation](Console& console) {
+      return RunDrain(Listing(invocation), invocation.drain, console);
+    };
+  });
+}
+
+void AddQuota(CLI::App& app, Invocation& invocation) {
+  CLI::App* command = app.add_subcommand("quota", "Set how many slots a user may hold, and the user's share of them");
+  command->add_option("USER", invocation.quota.user, "As scheduling.user of sweep files has it")->required();
+  command->add_option("--most-slots", invocation.quota.most_slots, "At once; 0 = any number")->capture_default_str();
+  command->add_option("--share", invocation.quota.share, "Of the slots, relative to other users' shares")
+      ->capture_default_str();
+  command->callback([&invocation] {
+    invocation.command = [&invocation](Console& console) {
+      return RunQuota(Listing(invocation), invocation.quota, console);
+    };
+  });
+}
+
+void AddBackUp(CLI::App& app, Invocation& invocation) {
+  CLI::App* command = app.add_subcommand("backup", "Copy the coordinator's event log while it serves");
+  command->add_option("FILE", invocation.backup_file, "On the coordinator's machine; must not exist yet")->required();
+  command->callback([&invocation] {
+    invocation.command = [&invocation](Console& console) {
+      return RunBackUp(Listing(invocation), invocation.backup_file, console);
     };
   });
 }
@@ -245,7 +308,15 @@ void Describe(CLI::App& app, Invocation& invocation) {
   AddSweepLister(app, invocation, "runs", "The runs of a sweep", &RunRuns);
   AddLister(app, invocation, "workers", "Workers, their slots and what they do", &RunWorkers);
   AddSweepLister(app, invocation, "results", "How far the dictionaries of a sweep agree", &RunResults);
-  AddSweepLister(app, invocation, "cancel", "Stop what runs of a sweep and drop what waits", &RunCancel);
+  AddExplain(app, invocation);
+  AddRunChanger(app, invocation, "cancel", "Stop what runs of a sweep and drop what waits", &RunCancel);
+  AddRunChanger(app, invocation, "pause", "Stop what runs of a sweep and hold it until it is resumed", &RunPause);
+  AddRunChanger(app, invocation, "resume", "Let runs that are held go on", &RunResume);
+  AddRunChanger(app, invocation, "retry", "Try runs that failed again", &RunRetry);
+  AddDrain(app, invocation);
+  AddLister(app, invocation, "users", "Users, their shares and the slots that they hold", &RunUsers);
+  AddQuota(app, invocation);
+  AddBackUp(app, invocation);
   AddExport(app, invocation);
   AddImport(app, invocation);
   AddAgree(app, invocation);

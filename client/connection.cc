@@ -84,11 +84,20 @@ absl::StatusOr<v1::Sweep> CoordinatorClient::GetSweep(const std::string& sweep_i
   return response.sweep();
 }
 
-absl::StatusOr<v1::Sweep> CoordinatorClient::CancelSweep(const std::string& sweep_id) {
-  v1::CancelSweepRequest request;
-  request.set_sweep_id(sweep_id);
-  ASSIGN_OR_RETURN(v1::CancelSweepResponse response, Call(&v1::SweepService::Stub::CancelSweep, request));
-  return response.sweep();
+absl::StatusOr<v1::CancelSweepResponse> CoordinatorClient::Cancel(const v1::CancelSweepRequest& request) {
+  return Call(&v1::SweepService::Stub::CancelSweep, request);
+}
+
+absl::StatusOr<v1::PauseSweepResponse> CoordinatorClient::Pause(const v1::PauseSweepRequest& request) {
+  return Call(&v1::SweepService::Stub::PauseSweep, request);
+}
+
+absl::StatusOr<v1::ResumeSweepResponse> CoordinatorClient::Resume(const v1::ResumeSweepRequest& request) {
+  return Call(&v1::SweepService::Stub::ResumeSweep, request);
+}
+
+absl::StatusOr<v1::RetrySweepResponse> CoordinatorClient::Retry(const v1::RetrySweepRequest& request) {
+  return Call(&v1::SweepService::Stub::RetrySweep, request);
 }
 
 absl::StatusOr<v1::Run> CoordinatorClient::GetRun(const std::string& run_id) {
@@ -125,6 +134,28 @@ absl::StatusOr<v1::ListRunsResponse> CoordinatorClient::ListRuns(const std::stri
 
 absl::StatusOr<v1::ListWorkersResponse> CoordinatorClient::ListWorkers() {
   return Call(&v1::SweepService::Stub::ListWorkers, v1::ListWorkersRequest());
+}
+
+absl::StatusOr<v1::ExplainRunResponse> CoordinatorClient::ExplainRun(const std::string& run_id) {
+  v1::ExplainRunRequest request;
+  request.set_run_id(run_id);
+  return Call(&v1::SweepService::Stub::ExplainRun, request);
+}
+
+absl::StatusOr<v1::DrainWorkerResponse> CoordinatorClient::DrainWorker(const v1::DrainWorkerRequest& request) {
+  return Call(&v1::SweepService::Stub::DrainWorker, request);
+}
+
+absl::StatusOr<v1::ListUsersResponse> CoordinatorClient::ListUsers() {
+  return Call(&v1::SweepService::Stub::ListUsers, v1::ListUsersRequest());
+}
+
+absl::StatusOr<v1::SetQuotaResponse> CoordinatorClient::SetQuota(const v1::SetQuotaRequest& request) {
+  return Call(&v1::SweepService::Stub::SetQuota, request);
+}
+
+absl::StatusOr<v1::BackUpResponse> CoordinatorClient::BackUp(const v1::BackUpRequest& request) {
+  return Call(&v1::SweepService::Stub::BackUp, request);
 }
 
 absl::StatusOr<std::string> CoordinatorClient::ResultsAddress() {

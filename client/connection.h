@@ -42,12 +42,20 @@ class CoordinatorClient {
   absl::StatusOr<seedbed::v1::SubmitSweepResponse> Submit(const seedbed::v1::SubmitSweepRequest& request,
                                                           const std::function<bool()>& interrupted);
   absl::StatusOr<seedbed::v1::Sweep> GetSweep(const std::string& sweep_id);
-  absl::StatusOr<seedbed::v1::Sweep> CancelSweep(const std::string& sweep_id);
+  absl::StatusOr<seedbed::v1::CancelSweepResponse> Cancel(const seedbed::v1::CancelSweepRequest& request);
+  absl::StatusOr<seedbed::v1::PauseSweepResponse> Pause(const seedbed::v1::PauseSweepRequest& request);
+  absl::StatusOr<seedbed::v1::ResumeSweepResponse> Resume(const seedbed::v1::ResumeSweepRequest& request);
+  absl::StatusOr<seedbed::v1::RetrySweepResponse> Retry(const seedbed::v1::RetrySweepRequest& request);
   absl::StatusOr<seedbed::v1::Run> GetRun(const std::string& run_id);
   // All pages.
   absl::StatusOr<seedbed::v1::ListSweepsResponse> ListSweeps();
   absl::StatusOr<seedbed::v1::ListRunsResponse> ListRuns(const std::string& sweep_id);
   absl::StatusOr<seedbed::v1::ListWorkersResponse> ListWorkers();
+  absl::StatusOr<seedbed::v1::ExplainRunResponse> ExplainRun(const std::string& run_id);
+  absl::StatusOr<seedbed::v1::DrainWorkerResponse> DrainWorker(const seedbed::v1::DrainWorkerRequest& request);
+  absl::StatusOr<seedbed::v1::ListUsersResponse> ListUsers();
+  absl::StatusOr<seedbed::v1::SetQuotaResponse> SetQuota(const seedbed::v1::SetQuotaRequest& request);
+  absl::StatusOr<seedbed::v1::BackUpResponse> BackUp(const seedbed::v1::BackUpRequest& request);
   // Address of the results service. FAILED_PRECONDITION when the coordinator was told of none.
   absl::StatusOr<std::string> ResultsAddress();
 

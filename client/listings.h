@@ -1,5 +1,5 @@
-// `seedbed list`, `get`, `runs`, `workers`, `results` and `cancel`: one question to a daemon, its answer as a table or
-// as the protobuf's JSON.
+// `seedbed list`, `get`, `runs`, `workers`, `users`, `explain` and `results`: one question to a daemon, its answer as a
+// table or as the protobuf's JSON.
 #ifndef SEEDBED_CLIENT_LISTINGS_H_
 #define SEEDBED_CLIENT_LISTINGS_H_
 
@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "client/console.h"
+#include "seedbed/v1/coordinator.pb.h"
 
 namespace seedbed {
 
@@ -20,7 +21,11 @@ absl::Status RunGet(const ListingOptions& options, const std::string& sweep_id, 
 absl::Status RunRuns(const ListingOptions& options, const std::string& sweep_id, Console& console);
 absl::Status RunWorkers(const ListingOptions& options, Console& console);
 absl::Status RunResults(const ListingOptions& options, const std::string& sweep_id, Console& console);
-absl::Status RunCancel(const ListingOptions& options, const std::string& sweep_id, Console& console);
+absl::Status RunExplain(const ListingOptions& options, const std::string& run_id, Console& console);
+absl::Status RunUsers(const ListingOptions& options, Console& console);
+
+// "3 succeeded, 1 training", in the order of a run's life.
+std::string FormatRunCounts(const seedbed::v1::Sweep& sweep);
 
 }  // namespace seedbed
 

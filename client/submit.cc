@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -13,7 +14,9 @@
 #include "client/sweep_file.h"
 #include "client/table.h"
 #include "common/clock.h"
+#include "common/enum_word.h"
 #include "common/status.h"
+#include "proto/rpc/status.h"
 
 namespace seedbed {
 namespace {
@@ -35,10 +38,14 @@ absl::StatusOr<v1::SubmitSweepResponse> SubmitPersistently(CoordinatorClient& co
   const auto interrupted = [&console] { return console.interrupts->Wait(absl::ZeroDuration()); };
   const auto first = coordinator.Submit(request, interrupted);
   auto response = first;
-  while (absl::IsUnavailable(response.status()) || absl::IsDeadlineExceeded(response.status())) {
+  while (true) {
+    const std::optional<absl::Duration> told_to_wait = GetRetryDelay(response.status());
+    const bool is_away = absl::IsUnavailable(response.status()) || absl::IsDeadlineExceeded(response.status());
+    if (!is_away && !told_to_wait.has_value()) break;
+    const absl::Duration pause = told_to_wait.value_or(kBetweenTries);
     // The first error tells most: later ones come from a channel that is backing off.
-    if (Clock::Real()->Monotonic() + kBetweenTries > give_up) return first;
-    if (console.interrupts->Wait(kBetweenTries)) return first;
+    if (Clock::Real()->Monotonic() + pause > give_up) return first;
+    if (console.interrupts->Wait(pause)) return first;
     response = coordinator.Submit(request, interrupted);
   }
   if (absl::IsCancelled(response.status())) {
@@ -58,6 +65,22 @@ class Numbering {
  private:
   std::map<std::string, size_t> numbers_;
 };
+
+// What each gang will take, as far as it is known.
+std::string FormatForecasts(const v1::SubmitSweepResponse& response) {
+  const auto right = Table::Align::kRight;
+  Table table({{"GANG", right}, {"RUNS", right}, {"SLOTS", right}, {"OF"}, {"BYTES A RANK", right}, {"TIME"}});
+  for (int i = 0; i < response.forecasts_size(); ++i) {
+    const v1::GangForecast& forecast = response.forecasts(i);
+    const bool has_device = forecast.device() != v1::DEVICE_KIND_UNSPECIFIED;
+    table.AddRow({absl::StrCat(i + 1), absl::StrCat(response.sweep().gangs(i).run_ids_size()),
+                  forecast.ranks() == 0 ? "not known yet" : absl::StrCat(forecast.ranks()),
+                  has_device ? EnumWord(v1::DeviceKind_Name(forecast.device()), "DEVICE_KIND_") : "-",
+                  forecast.rank_memory_bytes() == 0 ? "not known yet" : FormatCount(forecast.rank_memory_bytes()),
+                  forecast.seconds() < 0 ? "not known yet" : FormatElapsed(absl::Seconds(forecast.seconds()))});
+  }
+  return table.ToString();
+}
 
 std::string FormatDryRun(const v1::SubmitSweepResponse& response) {
   const auto right = Table::Align::kRight;
@@ -79,8 +102,8 @@ std::string FormatDryRun(const v1::SubmitSweepResponse& response) {
   }
   Table facts({{"sweep"}, {response.sweep().spec().name()}});
   for (const Fact& fact : StreamFacts(response.sweep())) facts.AddRow({fact.name, fact.value});
-  return absl::StrCat(facts.ToString(), "\n", table.ToString(), "\n", number, number == 1 ? " run" : " runs",
-                      ", sibling sets: ", sets.size(), ", gangs: ", gangs.size(), "\n",
+  return absl::StrCat(facts.ToString(), "\n", table.ToString(), "\n", FormatForecasts(response), "\n", number,
+                      number == 1 ? " run" : " runs", ", sibling sets: ", sets.size(), ", gangs: ", gangs.size(), "\n",
                       FormatCount(response.steps_per_run()), " steps a run, ", FormatCount(response.rows_per_epoch()),
                       " rows an epoch\nnothing was submitted (--dry-run)\n");
 }

@@ -119,6 +119,7 @@ class SweepReader {
   }
 
   absl::Status ReadField(const SweepField& field, const YamlEntry& entry) {
+    if (field.keyed) return ReadKeyed(field, entry);
     if (!field.list) return ReadOne(field, field.key, entry.line, entry.value);
     if (!field.members.empty()) return ReadElements(field, entry);
     const std::string allowed = absl::StrCat("a list, each ", field.Allowed());
@@ -129,6 +130,23 @@ class SweepReader {
     if (entry.value.kind != YamlNode::Kind::kList) return Bad(entry.line, field.key, Describe(entry.value), allowed);
     if (entry.value.items.empty()) return Bad(entry.line, field.key, "an empty list", allowed);
     return ReadList(field, entry.value);
+  }
+
+  absl::Status ReadKeyed(const SweepField& field, const YamlEntry& entry) {
+    const std::string allowed = absl::StrCat("a mapping of names to ", field.Allowed());
+    if (entry.value.kind != YamlNode::Kind::kMap) return Bad(entry.line, field.key, Describe(entry.value), allowed);
+    for (const YamlEntry& element : entry.value.entries) {
+      const std::string key = absl::StrCat(field.key, ".", element.key);
+      file_.lines[key] = element.line;
+      if (element.value.kind != YamlNode::Kind::kScalar) {
+        return Bad(element.line, key, Describe(element.value), field.Allowed());
+      }
+      absl::StatusOr<SweepValue> value = ReadSweepValue(field, element.value);
+      if (!value.ok()) return Bad(element.line, key, value.status().message(), field.Allowed());
+      value->key = element.key;
+      field.set(*value, file_.spec);
+    }
+    return absl::OkStatus();
   }
 
   // Of a field with members.

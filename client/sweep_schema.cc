@@ -77,6 +77,11 @@ SweepField Repeating(SweepField field) {
   return List(std::move(field));
 }
 
+SweepField Keyed(SweepField field) {
+  field.keyed = true;
+  return field;
+}
+
 v1::FloatType FloatTypeAt(int64_t index) {
   constexpr v1::FloatType kTypes[] = {v1::FLOAT_TYPE_FLOAT32, v1::FLOAT_TYPE_BFLOAT16, v1::FLOAT_TYPE_FLOAT16};
   return kTypes[index];
@@ -296,6 +301,15 @@ std::vector<SweepField> GridFields() {
              [](const SweepValue& v, SweepSpec& s) { s.mutable_agreement()->set_threshold(v.number); }),
       Integer("resources.ranks", 1, 64,
               [](const SweepValue& v, SweepSpec& s) { s.mutable_resources()->set_ranks(v.integer); }),
+      Keyed(
+          Field("resources.labels", Type::kName,
+                [](const SweepValue& v, SweepSpec& s) { (*s.mutable_resources()->mutable_labels())[v.key] = v.text; })),
+      Integer("scheduling.priority", -1000, 1000,
+              [](const SweepValue& v, SweepSpec& s) { s.mutable_scheduling()->set_priority(v.integer); }),
+      Field("scheduling.user", Type::kName,
+            [](const SweepValue& v, SweepSpec& s) { s.mutable_scheduling()->set_user(v.text); }),
+      Choice("scheduling.hold", {"false", "true"},
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_scheduling()->set_hold(v.integer == 1); }),
   };
 }
 

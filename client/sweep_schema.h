@@ -15,6 +15,7 @@ namespace seedbed {
 
 // One value of a sweep file; the member that the field's type names is set.
 struct SweepValue {
+  std::string key;            // Of a keyed field.
   std::string text;           // kText, kPath, kChoice
   int64_t integer = 0;        // kInteger, kBytes; of a kChoice its index
   uint64_t unsigned_int = 0;  // kUnsigned
@@ -34,6 +35,7 @@ struct SweepField {
   Need need = Need::kNever;
   bool list = false;     // One value or more.
   bool repeats = false;  // Values of the list may be equal.
+  bool keyed = false;    // A mapping of names, any that the user likes, to values.
   int64_t least = 0;     // Of a kInteger.
   int64_t most = 0;
   Range range = Range::kPositive;

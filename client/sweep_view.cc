@@ -61,6 +61,18 @@ bool SweepView::Apply(const v1::Event& event) {
     case v1::Event::kGangAttemptEnded:
       MoveLiveRuns(event.gang_attempt_ended().gang_id(), v1::RUN_STATE_QUEUED);
       break;
+    case v1::Event::kRunsHeld:
+      for (const auto& run_id : event.runs_held().run_ids()) SetState(run_id, v1::RUN_STATE_HELD);
+      break;
+    case v1::Event::kRunsResumed:
+      for (const auto& run_id : event.runs_resumed().run_ids()) SetState(run_id, v1::RUN_STATE_QUEUED);
+      break;
+    case v1::Event::kRunsCancelled:
+      for (const auto& run_id : event.runs_cancelled().run_ids()) SetState(run_id, v1::RUN_STATE_CANCELLED);
+      break;
+    case v1::Event::kRunsRetried:
+      for (const auto& run_id : event.runs_retried().run_ids()) SetState(run_id, v1::RUN_STATE_QUEUED);
+      break;
     case v1::Event::kSweepCancelled:
       cancelled_ = true;
       MoveLiveRuns("", v1::RUN_STATE_CANCELLED);
@@ -88,7 +100,9 @@ void SweepView::MoveLiveRuns(const std::string& gang_id, v1::RunState state) {
     gang.harvest_rate.Clear();
     for (const std::string& run_id : gang.run_ids) {
       RunView& run = runs_[run_id];
-      if (HasEnded(run.run.state())) continue;
+      // One that is held is in no attempt.
+      const bool stays = run.run.state() == v1::RUN_STATE_HELD && state != v1::RUN_STATE_CANCELLED;
+      if (HasEnded(run.run.state()) || stays) continue;
       run.run.set_state(state);
       run.run.clear_progress();
       run.has_progress = false;

@@ -66,7 +66,8 @@ TEST_F(AgreeCommandTest, TellsWhatIsWrongInTheProgramsWords) {
   UseProgram("echo 'seedbed-agree: b: there is no dictionary' >&2; exit 2");
   EXPECT_EQ(RunAgreeCommand(command_, console_), absl::InvalidArgumentError("b: there is no dictionary"));
   UseProgram("kill -9 $$");
-  EXPECT_THAT(std::string(RunAgreeCommand(command_, console_).message()), HasSubstr("seedbed-agree killed by signal 9"));
+  EXPECT_THAT(std::string(RunAgreeCommand(command_, console_).message()),
+              HasSubstr("seedbed-agree killed by signal 9"));
   EXPECT_EQ(out_.str(), "");
 }
 

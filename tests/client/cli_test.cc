@@ -76,6 +76,9 @@ class FakeSweepService final : public v1::SweepService::Service {
   std::vector<v1::ListSweepsResponse> sweep_pages;
   std::vector<v1::ListRunsResponse> run_pages;
   v1::ListWorkersResponse workers;
+  v1::ListUsersResponse users;
+  v1::ExplainRunResponse explanation;
+  std::vector<std::string> changes;  // That were asked for: "pause s1 s1-r0 s1-r2".
   v1::Sweep sweep;
   std::string results_address;
 
@@ -99,6 +102,45 @@ class FakeSweepService final : public v1::SweepService::Service {
     *response->mutable_sweep() = sweep;
     return grpc::Status::OK;
   }
+  grpc::Status PauseSweep(grpc::ServerContext*, const v1::PauseSweepRequest* request,
+                          v1::PauseSweepResponse* response) override {
+    return Change("pause", *request, response);
+  }
+  grpc::Status ResumeSweep(grpc::ServerContext*, const v1::ResumeSweepRequest* request,
+                           v1::ResumeSweepResponse* response) override {
+    return Change("resume", *request, response);
+  }
+  grpc::Status RetrySweep(grpc::ServerContext*, const v1::RetrySweepRequest* request,
+                          v1::RetrySweepResponse* response) override {
+    return Change("retry", *request, response);
+  }
+  grpc::Status ExplainRun(grpc::ServerContext*, const v1::ExplainRunRequest*,
+                          v1::ExplainRunResponse* response) override {
+    *response = explanation;
+    return grpc::Status::OK;
+  }
+  grpc::Status DrainWorker(grpc::ServerContext*, const v1::DrainWorkerRequest* request,
+                           v1::DrainWorkerResponse* response) override {
+    response->mutable_worker()->set_name(request->worker());
+    response->mutable_worker()->set_draining(!request->undo());
+    return grpc::Status::OK;
+  }
+  grpc::Status ListUsers(grpc::ServerContext*, const v1::ListUsersRequest*, v1::ListUsersResponse* response) override {
+    *response = users;
+    return grpc::Status::OK;
+  }
+  grpc::Status SetQuota(grpc::ServerContext*, const v1::SetQuotaRequest* request,
+                        v1::SetQuotaResponse* response) override {
+    response->mutable_user()->set_name(request->user());
+    response->mutable_user()->set_most_slots(request->most_slots());
+    response->mutable_user()->set_share(request->share());
+    return grpc::Status::OK;
+  }
+  grpc::Status BackUp(grpc::ServerContext*, const v1::BackUpRequest* request, v1::BackUpResponse* response) override {
+    changes.push_back(absl::StrCat("backup ", request->path()));
+    response->set_last_event(7);
+    return grpc::Status::OK;
+  }
   grpc::Status ListSweeps(grpc::ServerContext*, const v1::ListSweepsRequest* request,
                           v1::ListSweepsResponse* response) override {
     return Page(sweep_pages, request->page_token(), response);
@@ -119,6 +161,14 @@ class FakeSweepService final : public v1::SweepService::Service {
   }
 
  private:
+  template <typename Request, typename Response>
+  grpc::Status Change(const std::string& what, const Request& request, Response* response) {
+    std::string change = absl::StrCat(what, " ", request.sweep_id());
+    for (const std::string& run_id : request.run_ids()) absl::StrAppend(&change, " ", run_id);
+    changes.push_back(change);
+    *response->mutable_sweep() = sweep;
+    return grpc::Status::OK;
+  }
   static grpc::Status NoSuchSweep(const std::string& sweep_id) {
     return grpc::Status(grpc::StatusCode::NOT_FOUND, absl::StrCat("sweep ", sweep_id, ": there is none of this id"));
   }
@@ -319,6 +369,93 @@ TEST_F(CliTest, GetAndCancelShowTheSweepAndNameAnUnknownOne) {
     EXPECT_EQ(Run({command, "s7"}), 2);
     EXPECT_EQ(Err(), "seedbed: sweep s7: there is none of this id\n");
   }
+}
+
+TEST_F(CliTest, ChangesASweepOrSomeOfItsRuns) {
+  sweeps_.sweep = Parse<v1::Sweep>(
+      "sweep_id: 's1' state: SWEEP_STATE_RUNNING run_counts { key: 'held' value: 2 } run_counts { key: 'queued' value: "
+      "1 }");
+  EXPECT_EQ(Run({"pause", "s1", "s1-r0", "s1-r2"}), 0);
+  EXPECT_EQ(Out(), "sweep s1 running: 1 queued, 2 held\n");
+  EXPECT_EQ(Run({"resume", "s1"}), 0);
+  EXPECT_EQ(Run({"retry", "s1", "s1-r1", "--output", "json"}), 0);
+  EXPECT_EQ(nlohmann::json::parse(Out())["sweep"]["sweep_id"], "s1");
+  EXPECT_THAT(sweeps_.changes, ElementsAre("pause s1 s1-r0 s1-r2", "resume s1", "retry s1 s1-r1"));
+  EXPECT_EQ(Run({"pause"}), 2);
+  EXPECT_THAT(Err(), HasSubstr("SWEEP is required"));
+}
+
+TEST_F(CliTest, ExplainSaysWhyARunWaitsOrWhereItRuns) {
+  sweeps_.explanation = Parse<v1::ExplainRunResponse>(
+      "run { run_id: 's1-r0' state: RUN_STATE_QUEUED } gang { gang_id: 's1-g0' } wait { explanation: 'comes next' }");
+  EXPECT_EQ(Run({"explain", "s1-r0"}), 0);
+  EXPECT_EQ(Out(), "run s1-r0 is queued; its gang s1-g0 comes next\n");
+  sweeps_.explanation = Parse<v1::ExplainRunResponse>(
+      "run { run_id: 's1-r0' state: RUN_STATE_TRAINING } gang { gang_id: 's1-g0' placements { worker: 'w' slot: "
+      "'cpu:0' } }");
+  EXPECT_EQ(Run({"explain", "s1-r0"}), 0);
+  EXPECT_EQ(Out(), "run s1-r0 is training; its gang s1-g0 is on w/cpu:0\n");
+  sweeps_.explanation = Parse<v1::ExplainRunResponse>(
+      "run { run_id: 's1-r0' state: RUN_STATE_FAILED failure { message: 'no such file' } } gang { gang_id: 's1-g0' }");
+  EXPECT_EQ(Run({"explain", "s1-r0"}), 0);
+  EXPECT_EQ(Out(), "run s1-r0 is failed: no such file\n");
+}
+
+TEST_F(CliTest, GetSaysWhyGangsWait) {
+  sweeps_.sweep = Parse<v1::Sweep>(
+      "sweep_id: 's1' state: SWEEP_STATE_QUEUED spec { scheduling { user: 'anna' priority: 7 } } gangs { gang_id: "
+      "'s1-g0' state: GANG_STATE_QUEUED } waits { gang_id: 's1-g0' explanation: 'comes next: wants 2 slots' }");
+  EXPECT_EQ(Run({"get", "s1"}), 0);
+  EXPECT_THAT(Out(), AllOf(HasSubstr("anna"), HasSubstr("priority"), HasSubstr("comes next: wants 2 slots")));
+}
+
+TEST_F(CliTest, DrainsWorkersAndSetsQuotas) {
+  EXPECT_EQ(Run({"drain", "w1"}), 0);
+  EXPECT_EQ(Out(), "worker w1 drains: it gets no more ranks\n");
+  EXPECT_EQ(Run({"drain", "w1", "--undo"}), 0);
+  EXPECT_EQ(Out(), "worker w1 takes ranks\n");
+  EXPECT_EQ(Run({"quota", "anna", "--most-slots", "4", "--share", "0.5"}), 0);
+  EXPECT_EQ(Out(), "user anna: at most 4 slots at once, share 0.5\n");
+  EXPECT_EQ(Run({"quota", "anna"}), 0);
+  EXPECT_EQ(Out(), "user anna: any number of slots at once, share 1\n");
+  sweeps_.users = Parse<v1::ListUsersResponse>("users { name: 'anna' share: 0.5 slots_held: 3 recent_slots: 1.25 }");
+  EXPECT_EQ(Run({"users"}), 0);
+  EXPECT_THAT(Out(), AllOf(HasSubstr("anna    0.5           -           3           1.25")));
+}
+
+TEST_F(CliTest, BacksUpToAnAbsolutePath) {
+  EXPECT_EQ(Run({"backup", "/x/../copy.db"}), 0);
+  EXPECT_EQ(Out(), "wrote 7 events to /copy.db\n");
+  EXPECT_THAT(sweeps_.changes, ElementsAre("backup /copy.db"));
+}
+
+TEST_F(CliTest, DryRunPrintsWhatEachGangWillTake) {
+  sweeps_.submit = [](const v1::SubmitSweepRequest&, v1::SubmitSweepResponse* response) {
+    *response = Parse<v1::SubmitSweepResponse>(
+        "sweep { gangs { gang_id: 'g0' run_ids: 'r0' } gangs { gang_id: 'g1' run_ids: 'r1' } } forecasts { gang_id: "
+        "'g0' "
+        "ranks: 2 rank_memory_bytes: 1234567 seconds: 45 device: DEVICE_KIND_CUDA } forecasts { gang_id: 'g1' seconds: "
+        "-1 }");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"submit", sweep_file_, "--dry-run"}), 0);
+  EXPECT_THAT(Out(), AllOf(HasSubstr("cuda     1,234,567  45 s"), HasSubstr("-     not known yet  not known yet")));
+}
+
+TEST_F(CliTest, SubmitWaitsAsLongAsItIsTold) {
+  int calls = 0;
+  sweeps_.submit = [&calls](const v1::SubmitSweepRequest&, v1::SubmitSweepResponse* response) {
+    if (++calls == 1) return ToGrpcStatus(RetryLaterError("too fast", absl::Milliseconds(20)));
+    response->mutable_sweep()->set_sweep_id("s1");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"submit", sweep_file_}), 0);
+  EXPECT_EQ(calls, 2);
+  sweeps_.submit = [](const v1::SubmitSweepRequest&, v1::SubmitSweepResponse*) {
+    return ToGrpcStatus(RetryLaterError("too fast", absl::Hours(1)));
+  };
+  EXPECT_EQ(Run({"submit", sweep_file_}), 1);
+  EXPECT_EQ(Err(), "seedbed: too fast; try again in 1h\n");
 }
 
 TEST_F(CliTest, ResultsShowsAgreementsAndSaysWhenNoServiceIsKnown) {

@@ -77,6 +77,31 @@ TEST(SweepFile, ReadsEveryField) {
   EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(file->spec, expected)) << file->spec.DebugString();
 }
 
+TEST(SweepFile, ReadsWhoHowUrgentAndWhere) {
+  const std::string contents = absl::StrCat(kGood, "scheduling: {priority: -5, user: anna, hold: true}\n");
+  const std::string labelled =
+      absl::StrReplaceAll(contents, {{"{ranks: 2}", "{ranks: 2, labels: {gpu: h100, rack: 3}}"}});
+  const auto file = ParseSweepFile("s.yaml", labelled, "/home/me");
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->spec.scheduling().priority(), -5);
+  EXPECT_EQ(file->spec.scheduling().user(), "anna");
+  EXPECT_TRUE(file->spec.scheduling().hold());
+  EXPECT_EQ(file->spec.resources().labels_size(), 2);
+  EXPECT_EQ(file->spec.resources().labels().at("gpu"), "h100");
+  EXPECT_EQ(file->spec.resources().labels().at("rack"), "3");
+  const auto error_of = [&](const std::string& labels) {
+    return ErrorOf(absl::StrReplaceAll(contents, {{"{ranks: 2}", labels}}));
+  };
+  EXPECT_EQ(
+      error_of("{labels: h100}"),
+      "s.yaml:21: resources.labels: found \"h100\"; allowed a mapping of names to 1..64 characters of A-Z a-z 0-9 . "
+      "_ -");
+  EXPECT_EQ(error_of("{labels: {gpu: [h100]}}"),
+            "s.yaml:21: resources.labels.gpu: found a list; allowed 1..64 characters of A-Z a-z 0-9 . _ -");
+  EXPECT_EQ(error_of("{labels: {gpu: h 100}}"),
+            "s.yaml:21: resources.labels.gpu: found \"h 100\"; allowed 1..64 characters of A-Z a-z 0-9 . _ -");
+}
+
 TEST(SweepFile, LeavesWhatIsAbsentToTheCoordinator) {
   const auto file = ParseSweepFile("s.yaml",
                                    "name: n\nmodel: {path: /m}\ndata: {tokens: /t, sequence_length: 2, max_tokens: 2}\n"
@@ -273,16 +298,16 @@ INSTANTIATE_TEST_SUITE_P(
                 "matryoshka, multi_topk, optimizer, sparsity, warmup_steps; nearest: epochs"},
         BadEdit{"sae:\n", "saes:\n",
                 "s.yaml:12: saes: found an unknown key; allowed activations, agreement, data, evaluation, model, name, "
-                "resources, sae, train; nearest: sae"},
+                "resources, sae, scheduling, train; nearest: sae"},
         BadEdit{"{alpha: 0.03125", "{alhpa: 0.03125",
                 "s.yaml:11: train.auxiliary.alhpa: found an unknown key; allowed alpha, dead_after_tokens, k; nearest: "
                 "alpha"},
         BadEdit{"name: topk-seeds", "model.path: x",
                 "s.yaml:1: model.path: found an unknown key; allowed activations, agreement, data, evaluation, model, "
-                "name, resources, sae, train; nearest: model"},
+                "name, resources, sae, scheduling, train; nearest: model"},
         BadEdit{"name: topk-seeds", "\"na\\nme\": x",
                 "s.yaml:1: \"na\\nme\": found an unknown key; allowed activations, agreement, data, evaluation, model, "
-                "name, resources, sae, train; nearest: name"}));
+                "name, resources, sae, scheduling, train; nearest: name"}));
 
 INSTANTIATE_TEST_SUITE_P(
     WrongType, BadSweepFile,

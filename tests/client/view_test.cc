@@ -176,6 +176,22 @@ TEST_F(SweepViewTest, CancelEndsEveryRun) {
   EXPECT_TRUE(view_.cancelled());
 }
 
+TEST_F(SweepViewTest, AHeldRunIsInNoAttempt) {
+  Apply(4, "runs_held { run_ids: 'r0' }");
+  Apply(5, "gang_placed { gang_id: 'g0' attempt: 1 }");
+  EXPECT_EQ(view_.FindRun("r0")->state(), v1::RUN_STATE_HELD);
+  EXPECT_EQ(view_.FindRun("r1")->state(), v1::RUN_STATE_PLACED);
+  Apply(6, "gang_attempt_ended { gang_id: 'g0' }");
+  EXPECT_EQ(view_.FindRun("r0")->state(), v1::RUN_STATE_HELD);
+  Apply(7, "runs_resumed { run_ids: 'r0' }");
+  EXPECT_EQ(view_.FindRun("r0")->state(), v1::RUN_STATE_QUEUED);
+  Apply(8, "run_failed { run_id: 'r0' }");
+  Apply(9, "runs_retried { run_ids: 'r0' }");
+  EXPECT_EQ(view_.FindRun("r0")->state(), v1::RUN_STATE_QUEUED);
+  Apply(10, "runs_cancelled { run_ids: 'r0' run_ids: 'r1' }");
+  EXPECT_TRUE(view_.ended());
+}
+
 TEST(SweepView, NothingIsEndedBeforeTheFirstEvent) { EXPECT_FALSE(SweepView().ended()); }
 
 TEST(Progress, LinesOfEachPhase) {
