@@ -299,6 +299,10 @@ std::vector<SweepField> GridFields() {
               [](const SweepValue& v, SweepSpec& s) { s.mutable_evaluation()->set_every_tokens(v.integer); }),
       Number("agreement.threshold", Range::kCosine,
              [](const SweepValue& v, SweepSpec& s) { s.mutable_agreement()->set_threshold(v.number); }),
+      Integer("agreement.consensus_members", 0, kMillion,
+              [](const SweepValue& v, SweepSpec& s) {
+                s.mutable_agreement()->set_consensus_members(static_cast<int32_t>(v.integer));
+              }),
       Integer("resources.ranks", 1, 64,
               [](const SweepValue& v, SweepSpec& s) { s.mutable_resources()->set_ranks(v.integer); }),
       Keyed(

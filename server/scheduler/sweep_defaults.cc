@@ -28,6 +28,7 @@ void FillConstantDefaults(v1::SweepSpec& spec) {
   if (!scheduling.has_priority()) scheduling.set_priority(0);
   if (scheduling.user().empty()) scheduling.set_user(kDefaultUser);
   if (!spec.agreement().has_threshold()) spec.mutable_agreement()->set_threshold(0.7);
+  if (!spec.agreement().has_consensus_members()) spec.mutable_agreement()->set_consensus_members(0);
 }
 
 void FillDerivedDefaults(const StreamShape& shape, v1::SweepSpec& spec) {

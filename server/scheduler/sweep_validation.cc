@@ -38,8 +38,17 @@ void CheckInitFrom(const v1::SweepSpec& spec, ViolationList& violations) {
   violations.Add("train.init_from", "is given; must be absent where activations.normalize is mean_square");
 }
 
-void CheckRest(const v1::SweepSpec& spec, ViolationList& violations) {
+void CheckAgreement(const v1::SweepSpec& spec, ViolationList& violations) {
   violations.CheckRange<double>("agreement.threshold", spec.agreement().threshold(), -1, 1);
+  const int members = spec.agreement().consensus_members();
+  const int seeds = spec.sae().seeds_size();
+  if (members == 0 || (members >= 2 && members <= seeds)) return;
+  violations.Add("agreement.consensus_members",
+                 absl::StrCat("is ", members, "; must be 0, or from 2 to the number of sae.seeds (", seeds, ")"));
+}
+
+void CheckRest(const v1::SweepSpec& spec, ViolationList& violations) {
+  CheckAgreement(spec, violations);
   CheckScheduling(spec, violations);
   CheckEvaluation(spec, violations);
   CheckInitFrom(spec, violations);

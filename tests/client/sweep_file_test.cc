@@ -43,7 +43,7 @@ sae:
     - 16
     - 32
   seeds: [0, 1, 18446744073709551615]
-agreement: {threshold: -0.5}
+agreement: {threshold: -0.5, consensus_members: 2}
 resources: {ranks: 2}
 )";
 
@@ -71,7 +71,7 @@ TEST(SweepFile, ReadsEveryField) {
       hookpoints: [ "layers.9", "layers.9.mlp" ] architectures: "topk" latents: [ 512, 4608 ] k: [ 16, 32 ]
       seeds: [ 0, 1, 18446744073709551615 ]
     }
-    agreement { threshold: -0.5 }
+    agreement { threshold: -0.5 consensus_members: 2 }
     resources { ranks: 2 })",
                                                             &expected));
   EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(file->spec, expected)) << file->spec.DebugString();
@@ -356,6 +356,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadEdit{"0.003", "0", "s.yaml:8: train.learning_rate: found 0; allowed a number above 0 or auto"},
         BadEdit{"0.03125", "-1", "s.yaml:11: train.auxiliary.alpha: found -1; allowed a number, 0 or more"},
         BadEdit{"-0.5", "1.01", "s.yaml:20: agreement.threshold: found 1.01; allowed a number, -1..1"},
+        BadEdit{"consensus_members: 2", "consensus_members: two",
+                "s.yaml:20: agreement.consensus_members: found two; allowed an integer, 0..1048576"},
         BadEdit{"ranks: 2", "ranks: 65", "s.yaml:21: resources.ranks: found 65; allowed an integer, 1..64"},
         BadEdit{"order: shuffled", "order: random",
                 "s.yaml:3: data.order: found random; allowed sequential or shuffled"},

@@ -166,6 +166,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "is 1.5; must be -1..1"},
         BadSpec{"threshold_nan", [](auto& s) { s.mutable_agreement()->set_threshold(kNan); }, "agreement.threshold",
                 "is nan"},
+        BadSpec{"consensus_of_one", [](auto& s) { s.mutable_agreement()->set_consensus_members(1); },
+                "agreement.consensus_members", "is 1; must be 0, or from 2 to the number of sae.seeds (3)"},
+        BadSpec{"consensus_of_too_many", [](auto& s) { s.mutable_agreement()->set_consensus_members(4); },
+                "agreement.consensus_members", "is 4; must be 0, or from 2"},
         BadSpec{"ranks_zero", [](auto& s) { s.mutable_resources()->set_ranks(0); }, "resources.ranks",
                 "is 0; must be 1..64"},
         BadSpec{"ranks_many", [](auto& s) { s.mutable_resources()->set_ranks(65); }, "resources.ranks", "is 65"}),
@@ -333,6 +337,7 @@ TEST(SweepValidation, FillsInEveryConstantDefault) {
   EXPECT_FALSE(full.train().auxiliary().has_alpha());
   EXPECT_THAT(full.sae().architectures(), testing::ElementsAre("topk"));
   EXPECT_EQ(full.agreement().threshold(), 0.7);
+  EXPECT_EQ(full.agreement().consensus_members(), 0);
 }
 
 TEST(SweepValidation, KeepsWhatTheUserSet) {
@@ -341,6 +346,7 @@ TEST(SweepValidation, KeepsWhatTheUserSet) {
   spec.mutable_train()->set_warmup_steps(0);
   spec.mutable_train()->mutable_auxiliary()->set_dead_after_tokens(5);
   spec.mutable_agreement()->set_threshold(-1);
+  spec.mutable_agreement()->set_consensus_members(3);
   spec.mutable_resources()->set_ranks(64);
   const ValidatedSweep validated = ValidateSweep(spec);
   ASSERT_TRUE(validated.violations.empty());
@@ -348,6 +354,7 @@ TEST(SweepValidation, KeepsWhatTheUserSet) {
   EXPECT_EQ(validated.spec.train().warmup_steps(), 0);
   EXPECT_EQ(validated.spec.train().auxiliary().dead_after_tokens(), 5);
   EXPECT_EQ(validated.spec.agreement().threshold(), -1);
+  EXPECT_EQ(validated.spec.agreement().consensus_members(), 3);
   EXPECT_EQ(validated.spec.resources().ranks(), 64);
 }
 
