@@ -171,6 +171,19 @@ void AddBatchHashes(const std::vector<ComparedDictionary>& dictionaries, v1::Agr
 
 }  // namespace
 
+v1::Artifact ToMessage(const ExportedDictionary& exported) {
+  v1::Artifact message;
+  message.set_path(ReplaceInvalidUtf8(exported.path));
+  for (const ExportedFile& file : exported.files) {
+    v1::ArtifactFile* added = message.add_files();
+    added->set_name(file.name);
+    added->set_bytes(file.bytes);
+    added->set_sha256(file.sha256);
+  }
+  message.set_manifest_sha256(exported.manifest_sha256);
+  return message;
+}
+
 absl::StatusOr<v1::Agreement> ToMessage(const Comparison& comparison, double threshold) {
   v1::Agreement agreement;
   agreement.set_threshold(threshold);

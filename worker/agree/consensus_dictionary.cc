@@ -184,14 +184,15 @@ nlohmann::json FactsOf(const Comparison& comparison, const ConsensusOptions& opt
 
 }  // namespace
 
-absl::Status ExportConsensus(const Comparison& comparison, const ConsensusOptions& options, DictionaryCache* cache) {
+absl::StatusOr<ExportedDictionary> ExportConsensus(const Comparison& comparison, const ConsensusOptions& options,
+                                                   DictionaryCache* cache) {
   ASSIGN_OR_RETURN(const std::vector<ConsensusLatent> latents, Find(comparison, options));
   ASSIGN_OR_RETURN(const Dictionary consensus, MakeFrom(comparison, latents, cache));
   nlohmann::json facts = FactsOf(comparison, options);
   RETURN_IF_ERROR(AddMetrics(comparison, consensus, &facts));
   const std::map<std::string, std::string> files = {
       {kMembersName, MembersTable(latents, comparison.siblings.dictionaries())}};
-  return ExportDictionary(consensus, facts.dump(), files, /*attempt=*/1, options.folder).status();
+  return ExportDictionary(consensus, facts.dump(), files, /*attempt=*/1, options.folder);
 }
 
 }  // namespace seedbed

@@ -5,7 +5,8 @@
 #include <cstdint>
 #include <string>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "sae/checkpoint/dictionary.h"
 #include "worker/agree/comparison.h"
 #include "worker/agree/dictionary_cache.h"
 
@@ -27,7 +28,8 @@ struct ConsensusOptions {
 // has held-out rows, FVU and L0 on them are in the manifest's facts. INVALID_ARGUMENT where no latent is found in so
 // many, and for dictionaries of different architectures, naming them; ABORTED where a reconstruction is not finite;
 // otherwise as ExportDictionary.
-absl::Status ExportConsensus(const Comparison& comparison, const ConsensusOptions& options, DictionaryCache* cache);
+absl::StatusOr<ExportedDictionary> ExportConsensus(const Comparison& comparison, const ConsensusOptions& options,
+                                                   DictionaryCache* cache);
 
 }  // namespace seedbed
 

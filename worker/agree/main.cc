@@ -20,6 +20,7 @@
 #include "worker/agree/comparison.h"
 #include "worker/agree/consensus_dictionary.h"
 #include "worker/agree/dictionary_cache.h"
+#include "worker/agree/stability_artifact.h"
 #include "worker/agree/tables.h"
 #include "worker/tool/tool_main.h"
 
@@ -35,7 +36,9 @@ struct Flags {
   std::string output;
   std::string tables;
   bool stability = false;
+  std::string stability_folder;
   ConsensusOptions consensus;
+  bool consensus_may_be_missing = false;
   std::string sweep_id;
   std::string sibling_set_id;
   std::vector<std::string> folders;
@@ -47,6 +50,8 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("-o,--output", flags.output, "File to write the JSON to; standard output if not given");
   app.add_option("--tables", flags.tables, "Folder for tables by latent, as CSV");
   app.add_flag("--stability", flags.stability, "Writes stability.csv into each dictionary's folder");
+  app.add_option("--stability-folder", flags.stability_folder,
+                 "Folder for the stability of all dictionaries, with a manifest, beside none of them");
   app.add_option(
       "--rows", flags.comparison.rows,
       "Safetensors with \"activations\" [rows, d], held out: adds how matched latents' activations correlate");
@@ -54,6 +59,8 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--consensus-members", flags.consensus.least_members,
                  "In how many dictionaries a latent of the consensus is found, at least")
       ->capture_default_str();
+  app.add_flag("--consensus-may-be-missing", flags.consensus_may_be_missing,
+               "Warns, and goes on, where the dictionaries have no consensus");
   app.add_option("--pairs", flags.comparison.pair_folder,
                  "Folder that keeps every pair's matching, so that none is computed twice");
   app.add_option("--threads", flags.threads, "CPU threads, 1..1024; 0 = as many as there are cores")
@@ -110,6 +117,21 @@ absl::Status Deliver(const v1::Agreement& agreement, const std::string& output) 
   return written ? absl::OkStatus() : ErrnoStatus(errno, "standard output");
 }
 
+absl::Status AddConsensus(const Flags& flags, const Comparison& comparison, DictionaryCache* cache,
+                          v1::Agreement* agreement) {
+  ConsensusOptions options = flags.consensus;
+  options.threshold = flags.comparison.threshold;
+  const auto exported = ExportConsensus(comparison, options, cache);
+  agreement->set_consensus_members(static_cast<int32_t>(options.least_members));
+  if (absl::IsInvalidArgument(exported.status()) && flags.consensus_may_be_missing) {
+    agreement->add_warnings(ReplaceInvalidUtf8(exported.status().message()));
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(exported.status());
+  *agreement->mutable_consensus() = ToMessage(*exported);
+  return absl::OkStatus();
+}
+
 absl::Status Run(const Flags& flags) {
   RETURN_IF_ERROR(CheckFlags(flags));
   if (flags.threads > 0) at::set_num_threads(flags.threads);
@@ -119,10 +141,10 @@ absl::Status Run(const Flags& flags) {
   ASSIGN_OR_RETURN(v1::Agreement agreement, ToMessage(comparison, threshold));
   agreement.set_sweep_id(ReplaceInvalidUtf8(flags.sweep_id));
   agreement.set_sibling_set_id(ReplaceInvalidUtf8(flags.sibling_set_id));
-  if (!flags.consensus.folder.empty()) {
-    ConsensusOptions consensus = flags.consensus;
-    consensus.threshold = threshold;
-    RETURN_IF_ERROR(ExportConsensus(comparison, consensus, &cache));
+  if (!flags.consensus.folder.empty()) RETURN_IF_ERROR(AddConsensus(flags, comparison, &cache, &agreement));
+  if (!flags.stability_folder.empty()) {
+    ASSIGN_OR_RETURN(*agreement.mutable_stability(),
+                     WriteStabilityArtifact(comparison, threshold, flags.stability_folder));
   }
   absl::Status delivered = flags.tables.empty() ? absl::OkStatus() : WriteTables(comparison, threshold, flags.tables);
   if (delivered.ok() && flags.stability) delivered = WriteStability(comparison, threshold);

@@ -1,24 +1,16 @@
 #include "worker/agree/pair_store.h"
 
-#include <limits>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "common/file.h"
 #include "common/logging.h"
 #include "common/pair_key.h"
-#include "common/sha256.h"
 #include "common/status.h"
+#include "proto/pairs/stored_pair.h"
 #include "seedbed/v1/pair_matching.pb.h"
 
 namespace seedbed {
 namespace {
-
-// What a file begins with; after it come the SHA-256 of the message, a line end, and the message.
-constexpr absl::string_view kMagic = "seedbed pair 1\n";
-constexpr size_t kChecksumBytes = 64;
 
 v1::SideMatching ToMessage(const SideCounterparts& counterparts, const SideMatching& side) {
   v1::SideMatching message;
@@ -50,16 +42,7 @@ void FromMessage(const v1::SideMatching& message, SideCounterparts* counterparts
   side->largest_b.assign(message.largest_b().begin(), message.largest_b().end());
 }
 
-// None unless the file is whole and of this identity.
-std::optional<PairMatching> Parse(absl::string_view file, const std::string& identity) {
-  if (!absl::StartsWith(file, kMagic) || file.size() < kMagic.size() + kChecksumBytes + 1) return std::nullopt;
-  const absl::string_view checksum = file.substr(kMagic.size(), kChecksumBytes);
-  const absl::string_view bytes = file.substr(kMagic.size() + kChecksumBytes + 1);
-  v1::StoredPair stored;
-  if (Sha256Hex(bytes) != checksum || bytes.size() > std::numeric_limits<int>::max() ||
-      !stored.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || stored.identity() != identity) {
-    return std::nullopt;
-  }
+PairMatching FromMessage(const v1::StoredPair& stored) {
   PairMatching pair;
   FromMessage(stored.decoder(), &pair.counterparts.decoder, &pair.decoder);
   FromMessage(stored.encoder(), &pair.counterparts.encoder, &pair.encoder);
@@ -74,10 +57,10 @@ absl::StatusOr<std::optional<PairMatching>> PairStore::Find(const std::string& i
   const std::string path = JoinPath(folder_, PairFileName(identity));
   if (!PathExists(path)) return std::nullopt;
   ASSIGN_OR_RETURN(const std::string file, ReadFile(path));
-  std::optional<PairMatching> pair = Parse(file, identity);
-  if (!pair.has_value())
-    Log(LogLevel::kWarning, "a stored matching is damaged and is computed again", {{"file", path}});
-  return pair;
+  const std::optional<v1::StoredPair> stored = ParseStoredPair(file, identity);
+  if (stored.has_value()) return FromMessage(*stored);
+  Log(LogLevel::kWarning, "a stored matching is damaged and is computed again", {{"file", path}});
+  return std::nullopt;
 }
 
 absl::Status PairStore::Save(const std::string& identity_a, const std::string& identity_b,
@@ -86,10 +69,8 @@ absl::Status PairStore::Save(const std::string& identity_a, const std::string& i
   stored.set_identity(PairIdentity(identity_a, identity_b));
   *stored.mutable_decoder() = ToMessage(pair.counterparts.decoder, pair.decoder);
   *stored.mutable_encoder() = ToMessage(pair.counterparts.encoder, pair.encoder);
-  const std::string bytes = stored.SerializeAsString();
   RETURN_IF_ERROR(MakeFolders(folder_));
-  return WriteFileDurably(JoinPath(folder_, PairFileName(stored.identity())),
-                          absl::StrCat(kMagic, Sha256Hex(bytes), "\n", bytes));
+  return WriteFileDurably(JoinPath(folder_, PairFileName(stored.identity())), FormatStoredPair(stored));
 }
 
 }  // namespace seedbed

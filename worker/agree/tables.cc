@@ -18,6 +18,8 @@ std::string CounterpartCell(const SideCounterparts& side, size_t latent) {
 
 }  // namespace
 
+std::string StabilityTableName(int64_t dictionary) { return absl::StrCat("dictionary-", dictionary, ".csv"); }
+
 std::string PairTable(const ComparedPair& pair, double threshold) {
   const Counterparts& counterparts = pair.matching.counterparts;
   const bool has_correlations = !pair.correlations.empty();
@@ -63,8 +65,8 @@ absl::Status WriteTables(const Comparison& comparison, double threshold, const s
                                      PairTable(pair, threshold)));
   }
   for (int64_t i = 0; i < comparison.siblings.dictionaries(); ++i) {
-    RETURN_IF_ERROR(WriteFileDurably(JoinPath(folder, absl::StrCat("dictionary-", i, ".csv")),
-                                     StabilityTable(comparison, i, threshold)));
+    RETURN_IF_ERROR(
+        WriteFileDurably(JoinPath(folder, StabilityTableName(i)), StabilityTable(comparison, i, threshold)));
   }
   return absl::OkStatus();
 }

@@ -12,6 +12,9 @@ namespace seedbed {
 
 inline constexpr char kStabilityName[] = "stability.csv";
 
+// "dictionary-A.csv": the stability of the dictionary at this place in a comparison, in a folder of tables.
+std::string StabilityTableName(int64_t dictionary);
+
 // A row for each latent of the pair's first dictionary: its counterparts (empty = none) and cosines on both sides, the
 // largest cosines with any latent, whether it is shared, and its correlation where there are held-out rows.
 std::string PairTable(const ComparedPair& pair, double threshold);

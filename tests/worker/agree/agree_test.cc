@@ -464,6 +464,40 @@ TEST_F(AgreeTest, TheConsensusEncodesAsItsMembersDo) {
   EXPECT_THAT(ReadFile(JoinPath(PathOf("consensus"), "consensus.csv")).value(), HasSubstr("\n0,2,"));
 }
 
+// What the results service asks for: both in folders of their own, listed with their checksums.
+TEST_F(AgreeTest, ListsStabilityAndConsensusAsArtifacts) {
+  const std::string a = Export("a", RandomDictionary(3, 4, 1));
+  const std::string b = Export("b", RandomDictionary(3, 4, 1));
+  const std::vector<std::string> arguments = {
+      "--stability-folder", PathOf("stability"), "--consensus", PathOf("consensus"), a, b};
+  const v1::Agreement agreement = Compare(arguments);
+  for (const v1::Artifact& artifact : {agreement.stability(), agreement.consensus()}) {
+    EXPECT_EQ(Sha256Hex(ReadFile(JoinPath(artifact.path(), "manifest.json")).value()), artifact.manifest_sha256());
+    for (const v1::ArtifactFile& file : artifact.files()) {
+      const std::string contents = ReadFile(JoinPath(artifact.path(), file.name())).value();
+      EXPECT_EQ(Sha256Hex(contents), file.sha256()) << file.name();
+      EXPECT_EQ(contents.size(), file.bytes()) << file.name();
+    }
+  }
+  ASSERT_THAT(agreement.stability().files(), SizeIs(2));
+  EXPECT_THAT(ReadFile(JoinPath(PathOf("stability"), "dictionary-1.csv")).value(),
+              AllOf(StartsWith("latent,mean_decoder_cosine"), HasSubstr("\n2,1,1,1,1\n")));
+  EXPECT_EQ(agreement.consensus_members(), 2);
+  EXPECT_FALSE(PathExists(JoinPath(a, "stability.csv"))) << "exports are left alone";
+  EXPECT_EQ(Compare(arguments).stability().manifest_sha256(), agreement.stability().manifest_sha256());
+  EXPECT_FALSE(PathExists(PathOf("stability.tmp")));
+}
+
+TEST_F(AgreeTest, AConsensusThatMayBeMissingIsAWarning) {
+  const std::string a = Export("a", RandomDictionary(4, 3, 1));
+  const std::string b = Export("b", RandomDictionary(4, 3, 20));
+  const v1::Agreement agreement =
+      Compare({"--consensus", PathOf("c"), "--consensus-may-be-missing", "--threshold", "0.9999", a, b});
+  ASSERT_THAT(agreement.warnings(), SizeIs(1));
+  EXPECT_THAT(agreement.warnings(0), HasSubstr("no latent is found in 2 of 2"));
+  EXPECT_FALSE(agreement.has_consensus());
+}
+
 TEST_F(AgreeTest, SaysWhyThereIsNoConsensus) {
   const std::string a = Export("a", RandomDictionary(4, 3, 1));
   const std::string b = Export("b", RandomDictionary(4, 3, 20));
