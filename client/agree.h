@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "client/agreement_output.h"
 #include "client/console.h"
 
 namespace seedbed {
@@ -16,10 +17,10 @@ struct AgreeCommand {
   std::vector<std::string> sources;  // Folders, or ids of runs; two or more.
   std::string output;                // File for the JSON; empty = none.
   std::vector<std::string> passed;   // Flags that seedbed-agree is given as they are.
-  bool json = false;                 // Prints the JSON in place of the tables.
+  AgreementOutput form;              // What is printed.
 };
 
-// Prints the tables. Errors: as DictionaryFolder and RunToolProcess.
+// Prints what is asked for. Errors: as DictionaryFolder and RunToolProcess.
 absl::Status RunAgreeCommand(const AgreeCommand& options, Console& console);
 
 }  // namespace seedbed

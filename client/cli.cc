@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "client/agree.h"
+#include "client/cli_results.h"
 #include "client/connection.h"
 #include "client/control.h"
 #include "client/convert.h"
@@ -254,10 +255,11 @@ void AddAgree(CLI::App& app, Invocation& invocation) {
       ->required();
   command->add_option("-o", invocation.agree.output, "File for the JSON");
   AddAgreeFlags(command, invocation);
+  AddOutputFlags(command, invocation.agree.form);
   command->callback([&invocation] {
     invocation.command = [&invocation](Console& console) {
       invocation.agree.server = invocation.global.server;
-      invocation.agree.json = invocation.global.output == "json";
+      invocation.agree.form = ResolveOutput(invocation.agree.form, invocation.global.output);
       invocation.agree.program = JoinPath(ExecutableFolder(), "seedbed-agree");
       return RunAgreeCommand(invocation.agree, console);
     };
@@ -307,7 +309,6 @@ void Describe(CLI::App& app, Invocation& invocation) {
   AddSweepLister(app, invocation, "get", "One sweep and its gangs", &RunGet);
   AddSweepLister(app, invocation, "runs", "The runs of a sweep", &RunRuns);
   AddLister(app, invocation, "workers", "Workers, their slots and what they do", &RunWorkers);
-  AddSweepLister(app, invocation, "results", "How far the dictionaries of a sweep agree", &RunResults);
   AddExplain(app, invocation);
   AddRunChanger(app, invocation, "cancel", "Stop what runs of a sweep and drop what waits", &RunCancel);
   AddRunChanger(app, invocation, "pause", "Stop what runs of a sweep and hold it until it is resumed", &RunPause);
@@ -320,6 +321,7 @@ void Describe(CLI::App& app, Invocation& invocation) {
   AddExport(app, invocation);
   AddImport(app, invocation);
   AddAgree(app, invocation);
+  AddResultCommands(app, {&invocation.global.server, &invocation.global.output, &invocation.command});
   AddReport(app, invocation);
   AddVersion(app, invocation);
 }

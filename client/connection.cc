@@ -169,26 +169,63 @@ absl::StatusOr<std::string> CoordinatorClient::ResultsAddress() {
 ResultsClient::ResultsClient(const std::string& address)
     : address_(address), stub_(v1::ResultsService::NewStub(MakeChannel(address))) {}
 
-absl::StatusOr<v1::ListAgreementsResponse> ResultsClient::ListAgreements(const std::string& sweep_id) {
+template <typename Request, typename Response>
+absl::StatusOr<Response> ResultsClient::Call(Method<Request, Response> method, const Request& request) {
   grpc::ClientContext context;
   SetDeadline(context, kCallTimeout);
-  v1::ListAgreementsRequest request;
-  request.set_sweep_id(sweep_id);
-  v1::ListAgreementsResponse response;
-  const grpc::Status status = stub_->ListAgreements(&context, request, &response);
+  Response response;
+  const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
   if (!status.ok()) return ExplainCall(status, "the results service", address_);
   return response;
 }
 
-absl::StatusOr<std::string> ResultsClient::GetReport(const std::string& sweep_id) {
+absl::StatusOr<v1::ListAgreementsResponse> ResultsClient::ListAgreements(const std::string& sweep_id) {
+  v1::ListAgreementsRequest request;
+  request.set_sweep_id(sweep_id);
+  return Call(&v1::ResultsService::Stub::ListAgreements, request);
+}
+
+absl::StatusOr<v1::Agreement> ResultsClient::GetAgreement(const std::string& sibling_set_id,
+                                                          std::optional<double> threshold) {
+  v1::GetAgreementRequest request;
+  request.set_sibling_set_id(sibling_set_id);
+  if (threshold.has_value()) request.set_threshold(*threshold);
+  ASSIGN_OR_RETURN(v1::GetAgreementResponse response, Call(&v1::ResultsService::Stub::GetAgreement, request));
+  return response.agreement();
+}
+
+absl::StatusOr<v1::CompareDictionariesResponse> ResultsClient::CompareDictionaries(
+    const v1::CompareDictionariesRequest& request) {
+  return Call(&v1::ResultsService::Stub::CompareDictionaries, request);
+}
+
+absl::Status ResultsClient::WatchAgreement(const std::string& sweep_id,
+                                           const std::function<void(const v1::WatchAgreementResponse&)>& on_update) {
   grpc::ClientContext context;
-  SetDeadline(context, kCallTimeout);
+  v1::WatchAgreementRequest request;
+  request.set_sweep_id(sweep_id);
+  const auto stream = stub_->WatchAgreement(&context, request);
+  v1::WatchAgreementResponse update;
+  while (stream->Read(&update)) on_update(update);
+  const grpc::Status status = stream->Finish();
+  return status.ok() ? absl::OkStatus() : ExplainCall(status, "the results service", address_);
+}
+
+absl::Status ResultsClient::StreamLatents(const v1::StreamLatentsRequest& request,
+                                          const std::function<void(const v1::StreamLatentsResponse&)>& on_chunk) {
+  grpc::ClientContext context;
+  const auto stream = stub_->StreamLatents(&context, request);
+  v1::StreamLatentsResponse chunk;
+  while (stream->Read(&chunk)) on_chunk(chunk);
+  const grpc::Status status = stream->Finish();
+  return status.ok() ? absl::OkStatus() : ExplainCall(status, "the results service", address_);
+}
+
+absl::StatusOr<std::string> ResultsClient::GetReport(const std::string& sweep_id) {
   v1::GetReportRequest request;
   request.set_sweep_id(sweep_id);
-  v1::GetReportResponse response;
-  const grpc::Status status = stub_->GetReport(&context, request, &response);
-  if (!status.ok()) return ExplainCall(status, "the results service", address_);
-  return response.html();
+  ASSIGN_OR_RETURN(v1::GetReportResponse response, Call(&v1::ResultsService::Stub::GetReport, request));
+  return std::move(*response.mutable_html());
 }
 
 }  // namespace seedbed

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -75,10 +76,25 @@ class ResultsClient {
   explicit ResultsClient(const std::string& address);
 
   absl::StatusOr<seedbed::v1::ListAgreementsResponse> ListAgreements(const std::string& sweep_id);
+  // FAILED_PRECONDITION while it is being computed.
+  absl::StatusOr<seedbed::v1::Agreement> GetAgreement(const std::string& sibling_set_id,
+                                                      std::optional<double> threshold);
+  absl::StatusOr<seedbed::v1::CompareDictionariesResponse> CompareDictionaries(
+      const seedbed::v1::CompareDictionariesRequest& request);
+  // Calls back with each message until the stream ends.
+  absl::Status WatchAgreement(const std::string& sweep_id,
+                              const std::function<void(const seedbed::v1::WatchAgreementResponse&)>& on_update);
+  absl::Status StreamLatents(const seedbed::v1::StreamLatentsRequest& request,
+                             const std::function<void(const seedbed::v1::StreamLatentsResponse&)>& on_chunk);
   // An HTML page.
   absl::StatusOr<std::string> GetReport(const std::string& sweep_id);
 
  private:
+  template <typename Request, typename Response>
+  using Method = grpc::Status (seedbed::v1::ResultsService::Stub::*)(grpc::ClientContext*, const Request&, Response*);
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(Method<Request, Response> method, const Request& request);
+
   const std::string address_;
   const std::unique_ptr<seedbed::v1::ResultsService::Stub> stub_;
 };

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "client/dictionary_folder.h"
+#include "client/temporary_folder.h"
 #include "client/tool_process.h"
 #include "common/status.h"
 #include "nlohmann/json.hpp"
@@ -22,7 +23,8 @@ void PrintFolder(const ConvertOptions& options, Console& console) {
 }  // namespace
 
 absl::Status RunExport(const ConvertOptions& options, Console& console) {
-  ASSIGN_OR_RETURN(const std::string folder, DictionaryFolder(options.source, options.server));
+  ASSIGN_OR_RETURN(const TemporaryFolder downloads, TemporaryFolder::Make());
+  ASSIGN_OR_RETURN(const std::string folder, DictionaryFolder(options.source, options.server, downloads.path()));
   RETURN_IF_ERROR(
       RunToolProcess(options.program, {"--format", options.format, "--output", options.output, "--", folder}));
   PrintFolder(options, console);

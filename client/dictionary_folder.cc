@@ -4,8 +4,11 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "client/artifact_download.h"
 #include "client/connection.h"
 #include "client/format.h"
+#include "common/file.h"
 #include "common/status.h"
 
 namespace seedbed {
@@ -18,12 +21,22 @@ bool IsFolder(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<std::string> DictionaryFolder(const std::string& source, const std::string& server) {
+absl::StatusOr<std::string> DictionaryFolder(const std::string& source, const std::string& server,
+                                             const std::string& downloads) {
   if (IsFolder(source) || source.find('/') != std::string::npos) return source;
-  ASSIGN_OR_RETURN(const v1::Run run, CoordinatorClient(server).GetRun(source));
-  if (run.has_result()) return run.result().dictionary().path();
-  return absl::FailedPreconditionError(
-      absl::StrCat("run ", run.run_id(), " has no dictionary: it is ", FormatState(run.state())));
+  CoordinatorClient coordinator(server);
+  ASSIGN_OR_RETURN(const v1::Run run, coordinator.GetRun(std::string(absl::StripPrefix(source, "run:"))));
+  if (!run.has_result()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("run ", run.run_id(), " has no dictionary: it is ", FormatState(run.state())));
+  }
+  const std::string& path = run.result().dictionary().path();
+  if (IsFolder(path)) return path;
+  ASSIGN_OR_RETURN(const std::string address, coordinator.ResultsAddress());
+  std::string downloaded = JoinPath(downloads, run.run_id());
+  if (PathExists(downloaded)) return downloaded;
+  RETURN_IF_ERROR(DownloadArtifact(address, run.run_id(), downloaded));
+  return downloaded;
 }
 
 }  // namespace seedbed

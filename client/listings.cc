@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/agreement_report.h"
 #include "client/connection.h"
 #include "client/format.h"
 #include "client/run_table.h"
@@ -139,22 +138,6 @@ absl::Status RunRuns(const ListingOptions& options, const std::string& sweep_id,
 absl::Status RunWorkers(const ListingOptions& options, Console& console) {
   ASSIGN_OR_RETURN(const auto response, CoordinatorClient(options.server).ListWorkers());
   *console.out << (options.json ? ToJson(response) : FormatWorkers(response, Clock::Real()->Now()));
-  return absl::OkStatus();
-}
-
-absl::Status RunResults(const ListingOptions& options, const std::string& sweep_id, Console& console) {
-  CoordinatorClient coordinator(options.server);
-  // The results service answers with nothing for a sweep that it has not heard of; the coordinator knows.
-  ASSIGN_OR_RETURN(const v1::Sweep sweep, coordinator.GetSweep(sweep_id));
-  ASSIGN_OR_RETURN(const std::string address, coordinator.ResultsAddress());
-  ASSIGN_OR_RETURN(const auto response, ResultsClient(address).ListAgreements(sweep.sweep_id()));
-  if (options.json) {
-    *console.out << ToJson(response);
-    return absl::OkStatus();
-  }
-  ASSIGN_OR_RETURN(const auto runs, coordinator.ListRuns(sweep.sweep_id()));
-  const std::string exports = FormatExports(runs);
-  *console.out << FormatAgreements(response) << (exports.empty() ? "" : "\n") << exports;
   return absl::OkStatus();
 }
 

@@ -1,5 +1,5 @@
-// `seedbed list`, `get`, `runs`, `workers`, `users`, `explain` and `results`: one question to a daemon, its answer as a
-// table or as the protobuf's JSON.
+// `seedbed list`, `get`, `runs`, `workers`, `users` and `explain`: one question to a daemon, its answer as a table or
+// as the protobuf's JSON.
 #ifndef SEEDBED_CLIENT_LISTINGS_H_
 #define SEEDBED_CLIENT_LISTINGS_H_
 
@@ -20,7 +20,6 @@ absl::Status RunList(const ListingOptions& options, Console& console);
 absl::Status RunGet(const ListingOptions& options, const std::string& sweep_id, Console& console);
 absl::Status RunRuns(const ListingOptions& options, const std::string& sweep_id, Console& console);
 absl::Status RunWorkers(const ListingOptions& options, Console& console);
-absl::Status RunResults(const ListingOptions& options, const std::string& sweep_id, Console& console);
 absl::Status RunExplain(const ListingOptions& options, const std::string& run_id, Console& console);
 absl::Status RunUsers(const ListingOptions& options, Console& console);
 

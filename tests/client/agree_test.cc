@@ -53,13 +53,23 @@ TEST_F(AgreeCommandTest, PrintsTablesAndKeepsTheJsonWhereItIsToldTo) {
 }
 
 TEST_F(AgreeCommandTest, PrintsTheJsonWhenAskedAndLeavesNothingBehind) {
-  command_.json = true;
+  command_.form.format = "json";
   ASSERT_TRUE(RunAgreeCommand(command_, console_).ok());
   EXPECT_EQ(out_.str(), ReadFile(folder_.Path("answer")).value());
   const std::string arguments = ReadFile(folder_.Path("arguments")).value();
   const std::string output = arguments.substr(9, arguments.find("\n--\n") - 9);
   EXPECT_THAT(output, HasSubstr("agreement.json"));
   EXPECT_FALSE(PathExists(output));
+}
+
+TEST_F(AgreeCommandTest, PrintsATableAsCsvWhenAsked) {
+  Answer(R"({"siblings": {"sharing_counts": [3, 5]}})");
+  command_.form.format = "csv";
+  command_.form.table = "sharing_counts";
+  command_.form.csv_folder = folder_.Path("tables");
+  ASSERT_TRUE(RunAgreeCommand(command_, console_).ok());
+  EXPECT_EQ(out_.str(), "sibling_set,dictionaries,latents\n,1,3\n,2,5\n");
+  EXPECT_EQ(ReadFile(folder_.Path("tables/sharing_counts.csv")).value(), out_.str());
 }
 
 TEST_F(AgreeCommandTest, TellsWhatIsWrongInTheProgramsWords) {

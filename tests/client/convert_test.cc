@@ -58,10 +58,10 @@ class ConvertTest : public testing::Test {
 };
 
 TEST_F(ConvertTest, ARunIsExportedFromTheFolderThatTheCoordinatorKnows) {
-  sweeps_.run.mutable_result()->mutable_dictionary()->set_path("/artifacts/s1/s1-r0");
+  sweeps_.run.mutable_result()->mutable_dictionary()->set_path(folder_.path());
   options_.source = "s1-r0";
   ASSERT_TRUE(RunExport(options_, console_).ok());
-  EXPECT_EQ(Arguments(), "--format\nsaelens\n--output\n/out\n--\n/artifacts/s1/s1-r0\n");
+  EXPECT_EQ(Arguments(), "--format\nsaelens\n--output\n/out\n--\n" + folder_.path() + "\n");
   EXPECT_EQ(out_.str(), "/out\n");
 }
 
