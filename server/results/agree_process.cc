@@ -15,11 +15,14 @@
 #include "common/subprocess.h"
 #include "google/protobuf/util/json_util.h"
 #include "server/results/comparison.h"
+#include "server/results/process_memory.h"
 
 namespace seedbed {
 namespace {
 
 constexpr absl::Duration kPollEvery = absl::Milliseconds(10);
+constexpr int kPollsBetweenLooks = 10;  // At its memory and at what it has stored.
+constexpr int64_t kMib = int64_t{1} << 20;
 constexpr size_t kMostAnswerBytes = 64 << 20;
 constexpr size_t kLogTailLines = 50;
 constexpr int kBadInputExitCode = 2;  // Of seedbed-agree.
@@ -40,7 +43,17 @@ SpawnOptions SpawnOptionsFor(const AgreeOptions& options, const v1::Agreement& r
                 request.sweep_id(),
                 "--sibling-set",
                 request.sibling_set_id(),
-                "--"};
+                "--cached-mib",
+                absl::StrCat(options.cached_bytes / kMib)};
+  if (!options.artifact_folder.empty()) {
+    spawn.argv.insert(spawn.argv.end(), {"--stability-folder", JoinPath(options.artifact_folder, "stability")});
+    if (HasConsensus(request)) {
+      spawn.argv.insert(spawn.argv.end(),
+                        {"--consensus", JoinPath(options.artifact_folder, "consensus"), "--consensus-members",
+                         absl::StrCat(request.consensus_members()), "--consensus-may-be-missing"});
+    }
+  }
+  spawn.argv.push_back("--");
   for (const v1::Dictionary& dictionary : request.dictionaries()) spawn.argv.push_back(dictionary.path());
   spawn.environment = {{"SEEDBED_PARENT_PID", absl::StrCat(getpid())}};
   spawn.stderr_path = log;
@@ -57,15 +70,27 @@ void StopProcess(Subprocess& process, absl::Duration grace) {
   process.Wait();
 }
 
-// nullopt when it was stopped.
-std::optional<ExitStatus> AwaitEnd(Subprocess& process, absl::Duration stop_grace, WakeSignal& stop) {
-  while (!process.Poll().has_value()) {
+// How it ended, or why it was ended.
+struct ProcessEnd {
+  std::optional<ExitStatus> exit;
+  int64_t too_many_bytes = 0;  // That it had when it was killed for them.
+};
+
+ProcessEnd AwaitEnd(const AgreeOptions& options, Subprocess& process, WakeSignal& stop) {
+  for (int polls = 1; !process.Poll().has_value(); ++polls) {
     if (stop.WaitForStop(kPollEvery)) {
-      StopProcess(process, stop_grace);
-      return std::nullopt;
+      StopProcess(process, options.stop_grace);
+      return {};
     }
+    if (polls % kPollsBetweenLooks != 0) continue;
+    if (options.on_progress != nullptr) options.on_progress();
+    const int64_t bytes = AnonymousBytes(process.pid());
+    if (options.most_bytes == 0 || bytes <= options.most_bytes) continue;
+    process.Signal(SIGKILL);
+    process.Wait();
+    return {std::nullopt, bytes};
   }
-  return process.Poll();
+  return {process.Poll()};
 }
 
 absl::StatusOr<v1::Agreement> ReadAnswer(const std::string& output, const v1::Agreement& request) {
@@ -115,12 +140,19 @@ AgreeOutcome RunAgree(const AgreeOptions& options, const v1::Agreement& request,
     outcome.failure = FailureOf(v1::FAILURE_KIND_IO, std::string(process.status().message()), {});
     return outcome;
   }
-  const std::optional<ExitStatus> exit = AwaitEnd(*process, options.stop_grace, stop);
-  outcome.stopped = !exit.has_value();
+  const ProcessEnd end = AwaitEnd(options, *process, stop);
+  outcome.stopped = !end.exit.has_value() && end.too_many_bytes == 0;
   if (outcome.stopped) return outcome;
   const std::vector<std::string> log_tail = TailOfFile(log, kLogTailLines);
-  if (!exit->ok()) {
-    outcome.failure = FailureOfExit(*exit, log_tail);
+  if (end.too_many_bytes > 0) {
+    outcome.failure = FailureOf(v1::FAILURE_KIND_OUT_OF_MEMORY,
+                                absl::StrCat("stopped: it has ", end.too_many_bytes / kMib, " MiB, more than the ",
+                                             options.most_bytes / kMib, " that it may have"),
+                                log_tail);
+    return outcome;
+  }
+  if (!end.exit->ok()) {
+    outcome.failure = FailureOfExit(*end.exit, log_tail);
     return outcome;
   }
   auto answer = ReadAnswer(output, request);

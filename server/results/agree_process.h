@@ -2,6 +2,8 @@
 #ifndef SEEDBED_SERVER_RESULTS_AGREE_PROCESS_H_
 #define SEEDBED_SERVER_RESULTS_AGREE_PROCESS_H_
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -17,7 +19,11 @@ struct AgreeOptions {
   int threads = 0;                               // 0 = as many as there are cores.
   std::string work_folder;                       // For its output and log. Exists; belongs to one run at a time.
   std::string pair_folder;                       // Where matchings are kept (common/pair_key.h); made when needed.
+  std::string artifact_folder;                   // Gets `stability` and, where asked for, `consensus`. Empty = neither.
+  int64_t cached_bytes = int64_t{4} << 30;       // Of dictionaries that it keeps in memory, besides two.
+  int64_t most_bytes = 0;                        // Anonymous memory above which it is stopped; 0 = no limit.
   absl::Duration stop_grace = absl::Seconds(5);  // Between SIGTERM and SIGKILL.
+  std::function<void()> on_progress;             // Called again and again while it runs. May be null.
 };
 
 // Exactly one of the three.

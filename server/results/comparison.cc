@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/pair_key.h"
@@ -14,6 +15,29 @@ bool SameBatches(const v1::Agreement& request) {
   const auto& hashes = request.batch_hashes();
   return !hashes.empty() && !hashes[0].empty() &&
          std::all_of(hashes.begin(), hashes.end(), [&](const std::string& hash) { return hash == hashes[0]; });
+}
+
+constexpr size_t kComparisonIdDigits = 16;
+
+// Of the file of weights, the only one of its kind.
+int64_t WeightBytes(const v1::Artifact& dictionary) {
+  int64_t bytes = 0;
+  for (const v1::ArtifactFile& file : dictionary.files()) {
+    if (absl::EndsWith(file.name(), ".safetensors")) bytes = std::max(bytes, file.bytes());
+  }
+  return bytes;
+}
+
+void AddDictionary(const std::string& run_id, uint64_t seed, const v1::SaeSpec& sae, const v1::RunResult& result,
+                   v1::Agreement* request) {
+  v1::Dictionary* dictionary = request->add_dictionaries();
+  dictionary->set_run_id(run_id);
+  dictionary->set_seed(seed);
+  dictionary->set_path(result.dictionary().path());
+  dictionary->set_manifest_sha256(result.dictionary().manifest_sha256());
+  dictionary->set_latents(sae.latents());
+  dictionary->set_weight_bytes(WeightBytes(result.dictionary()));
+  request->add_batch_hashes(result.batch_hash());
 }
 
 v1::Failure InternalFailure(const std::string& message) {
@@ -40,21 +64,55 @@ v1::Agreement RequestFor(const v1::Event& event, const v1::SaeSpec& sae) {
                                                         "needed, and as many of one as of the others")));
   }
   request.set_threshold(finished.threshold());
+  request.set_consensus_members(finished.consensus_members());
   for (int i = 0; i < runs; ++i) {
-    v1::Dictionary* dictionary = request.add_dictionaries();
-    dictionary->set_run_id(finished.run_ids(i));
-    dictionary->set_seed(finished.seeds(i));
-    dictionary->set_path(finished.results(i).dictionary().path());
-    dictionary->set_manifest_sha256(finished.results(i).dictionary().manifest_sha256());
-    request.add_batch_hashes(finished.results(i).batch_hash());
+    AddDictionary(finished.run_ids(i), finished.seeds(i), sae, finished.results(i), &request);
   }
   request.set_same_batches(SameBatches(request));
   return request;
 }
 
+v1::Agreement RequestForRuns(const std::vector<v1::Run>& runs, double threshold, int consensus_members) {
+  v1::Agreement request;
+  request.set_threshold(threshold);
+  request.set_consensus_members(consensus_members);
+  std::string ids;
+  for (const v1::Run& run : runs) {
+    AddDictionary(run.run_id(), run.sae().seed(), run.sae(), run.result(), &request);
+    absl::StrAppend(&ids, run.run_id(), "\n");
+  }
+  request.set_same_batches(SameBatches(request));
+  const std::string digest = Sha256Hex(absl::StrCat(ContentKey(request), "\n", ids));
+  request.set_sibling_set_id(absl::StrCat("comparison-", digest.substr(0, kComparisonIdDigits)));
+  return request;
+}
+
+v1::Agreement AtThreshold(const v1::Agreement& request, double threshold) {
+  v1::Agreement other = request;
+  other.clear_sweep_id();
+  other.set_sibling_set_id(absl::StrFormat("%s@%.17g", request.sibling_set_id(), threshold));
+  other.set_threshold(threshold);
+  return other;
+}
+
+v1::Agreement OnlyPair(const v1::Agreement& request, int a, int b) {
+  v1::Agreement pair;
+  pair.set_sweep_id(request.sweep_id());
+  pair.set_sibling_set_id(request.sibling_set_id());
+  pair.set_threshold(request.threshold());
+  *pair.add_dictionaries() = request.dictionaries(a);
+  *pair.add_dictionaries() = request.dictionaries(b);
+  return pair;
+}
+
+bool HasConsensus(const v1::Agreement& request) {
+  return request.consensus_members() > 0 && request.consensus_members() <= request.dictionaries_size();
+}
+
 std::string ContentKey(const v1::Agreement& request) {
   std::string text = absl::StrFormat("numbers %d\nmatching %d\nthreshold %.17g\n", kNumbersVersion, kMatchingVersion,
                                      request.threshold());
+  if (request.consensus_members() > 0) absl::StrAppend(&text, "consensus ", request.consensus_members(), "\n");
   for (const v1::Dictionary& dictionary : request.dictionaries()) {
     absl::StrAppend(&text, "dictionary ", dictionary.manifest_sha256(), "\n");
     // What has no checksum is equal to nothing but itself.
@@ -93,6 +151,12 @@ v1::Agreement Complete(const v1::Agreement& request, const v1::Agreement& comput
   *result.mutable_pairs() = computed.pairs();
   *result.mutable_siblings() = computed.siblings();
   *result.mutable_warnings() = computed.warnings();
+  if (request.consensus_members() > 0 && !HasConsensus(request)) {
+    result.add_warnings(absl::StrCat("a consensus of ", request.consensus_members(), " was asked for, but only ",
+                                     request.dictionaries_size(), " runs succeeded"));
+  }
+  if (computed.has_stability()) *result.mutable_stability() = computed.stability();
+  if (computed.has_consensus()) *result.mutable_consensus() = computed.consensus();
   for (int i = 0; i < std::min(result.dictionaries_size(), computed.dictionaries_size()); ++i) {
     v1::Dictionary* dictionary = result.mutable_dictionaries(i);
     const v1::Dictionary& found = computed.dictionaries(i);

@@ -39,10 +39,11 @@ void LogSiblingSet(const v1::Agreement& request) {
 }  // namespace
 
 EventFollower::EventFollower(Options options, Cursor cursor, ResultsStore* store, ResultsMetrics* metrics,
-                             std::function<void()> on_sibling_set)
+                             AgreementFeed* feed, std::function<void()> on_sibling_set)
     : options_(std::move(options)),
       store_(store),
       metrics_(metrics),
+      feed_(feed),
       on_sibling_set_(std::move(on_sibling_set)),
       channel_(MakeChannel(options_.coordinator)),
       coordinator_(v1::SweepService::NewStub(channel_)),
@@ -145,10 +146,32 @@ absl::Status EventFollower::TakeIn(const v1::Event& event) {
   if (event.has_sibling_set_finished()) {
     RETURN_IF_ERROR(TakeInSiblingSet(event));
   } else {
+    RETURN_IF_ERROR(TakeInRuns(event));
     MoveCursor({event.number(), event.sweep_id()});
     if (++unsaved_events_ >= options_.events_per_save) RETURN_IF_ERROR(SaveCursor(cursor_));
   }
   progressed_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status EventFollower::TakeInRuns(const v1::Event& event) {
+  switch (event.body_case()) {
+    case v1::Event::kSweepSubmitted:
+      return store_->AddRuns(event.sweep_id(), event.sweep_submitted());
+    case v1::Event::kRunSucceeded:
+      RETURN_IF_ERROR(
+          store_->EndRun(event.sweep_id(), event.run_succeeded().run_id(), &event.run_succeeded().result()));
+      break;
+    case v1::Event::kRunFailed:
+      RETURN_IF_ERROR(store_->EndRun(event.sweep_id(), event.run_failed().run_id(), nullptr));
+      break;
+    case v1::Event::kSweepCancelled:
+      RETURN_IF_ERROR(store_->EndRuns(event.sweep_id()));
+      break;
+    default:
+      return absl::OkStatus();
+  }
+  feed_->Notify();
   return absl::OkStatus();
 }
 
@@ -163,6 +186,7 @@ absl::Status EventFollower::TakeInSiblingSet(const v1::Event& event) {
   if (const auto pending = store_->Pending(); pending.ok()) metrics_->SetPending(*pending);
   MoveCursor(cursor);
   on_sibling_set_();
+  feed_->Notify();
   LogSiblingSet(request);
   return absl::OkStatus();
 }

@@ -19,6 +19,7 @@
 #include "grpcpp/client_context.h"
 #include "seedbed/v1/coordinator.grpc.pb.h"
 #include "seedbed/v1/event.pb.h"
+#include "server/results/agreement_feed.h"
 #include "server/results/results_metrics.h"
 #include "server/results/results_store.h"
 #include "server/results/wake_signal.h"
@@ -40,8 +41,9 @@ class EventFollower {
   };
 
   // Starts a thread that connects, and connects again whenever the stream breaks. `on_sibling_set` is called from it
-  // after one was stored. `store` and `metrics` must outlive the follower.
-  EventFollower(Options options, Cursor cursor, ResultsStore* store, ResultsMetrics* metrics,
+  // after one was stored, and the feed is told of that and of runs that have ended. `store`, `metrics` and `feed` must
+  // outlive the follower.
+  EventFollower(Options options, Cursor cursor, ResultsStore* store, ResultsMetrics* metrics, AgreementFeed* feed,
                 std::function<void()> on_sibling_set);
   ~EventFollower();
 
@@ -56,6 +58,8 @@ class EventFollower {
   absl::Status CheckLog();
   absl::Status TakeIn(const v1::Event& event);
   absl::Status TakeInSiblingSet(const v1::Event& event);
+  // Of runs: submitted, ended.
+  absl::Status TakeInRuns(const v1::Event& event);
   // What the siblings have in common.
   absl::StatusOr<v1::SaeSpec> GetSae(const v1::SiblingSetFinished& finished);
   absl::Status SaveCursor(const Cursor& cursor);
@@ -76,6 +80,7 @@ class EventFollower {
   const Options options_;
   ResultsStore* const store_;
   ResultsMetrics* const metrics_;
+  AgreementFeed* const feed_;
   const std::function<void()> on_sibling_set_;
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::SweepService::StubInterface> coordinator_;

@@ -7,25 +7,31 @@
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "server/results/comparison.h"
+#include "server/results/message_column.h"
 #include "server/store/sqlite_database.h"
 
 namespace seedbed {
 namespace {
 
 constexpr char kSchema[] = R"(
-  CREATE TABLE agreements (key TEXT PRIMARY KEY, agreement BLOB NOT NULL);
-  CREATE TABLE sibling_sets (
+  CREATE TABLE IF NOT EXISTS agreements (key TEXT PRIMARY KEY, agreement BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS sibling_sets (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     sibling_set_id TEXT NOT NULL UNIQUE,
     sweep_id TEXT NOT NULL,
     request BLOB NOT NULL,
     agreement_key TEXT REFERENCES agreements (key),
     failure BLOB);
-  CREATE INDEX sibling_sets_by_sweep ON sibling_sets (sweep_id, position);
-  CREATE INDEX sibling_sets_pending ON sibling_sets (position) WHERE agreement_key IS NULL AND failure IS NULL;
-  CREATE TABLE cursor (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), event INTEGER NOT NULL,
+  CREATE INDEX IF NOT EXISTS sibling_sets_by_sweep ON sibling_sets (sweep_id, position);
+  CREATE INDEX IF NOT EXISTS sibling_sets_pending ON sibling_sets (position)
+    WHERE agreement_key IS NULL AND failure IS NULL;
+  CREATE TABLE runs (run_id TEXT PRIMARY KEY, sweep_id TEXT NOT NULL, sibling_set_id TEXT NOT NULL,
+                     state INTEGER NOT NULL, run BLOB NOT NULL);
+  CREATE INDEX runs_by_sweep ON runs (sweep_id, state, sibling_set_id);
+  CREATE TABLE artifacts (manifest_sha256 TEXT PRIMARY KEY, artifact BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS cursor (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), event INTEGER NOT NULL,
                        sweep_id TEXT NOT NULL);
-  INSERT INTO cursor VALUES (1, 0, '');
+  INSERT OR REPLACE INTO cursor VALUES (1, 0, '');
 )";
 
 // Columns: request, failure, agreement, sibling_set_id.
@@ -33,16 +39,8 @@ constexpr char kSelectAgreements[] =
     "SELECT request, failure, agreement, sibling_set_id FROM sibling_sets LEFT JOIN agreements ON agreements.key = "
     "sibling_sets.agreement_key ";
 
-void BindMessage(SQLite::Statement& statement, int index, const google::protobuf::MessageLite& message) {
-  const std::string bytes = message.SerializeAsString();
-  statement.bind(index, bytes.data(), static_cast<int>(bytes.size()));
-}
-
-template <typename Message>
-absl::StatusOr<Message> ParseColumn(const SQLite::Column& column, const std::string& path) {
-  Message message;
-  if (message.ParseFromArray(column.getBlob(), column.getBytes())) return message;
-  return absl::DataLossError(absl::StrCat(path, ": the message in column ", column.getName(), " is damaged"));
+absl::Status NoSuchSet(const std::string& id) {
+  return absl::NotFoundError(absl::StrCat("sibling set \"", id, "\": there is no finished one of that id"));
 }
 
 // The answer in a row of kSelectAgreements; nullopt while the set is pending.
@@ -119,6 +117,35 @@ absl::Status ResultsStore::AddSiblingSet(const v1::Agreement& request, const Cur
   });
 }
 
+absl::Status ResultsStore::AddRequest(const v1::Agreement& request) {
+  absl::MutexLock lock(&mutex_);
+  return GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    SQLite::Statement insert(*database_,
+                             "INSERT INTO sibling_sets (sibling_set_id, sweep_id, request) VALUES (?, ?, ?) "
+                             "ON CONFLICT (sibling_set_id) DO UPDATE SET request = excluded.request, "
+                             "agreement_key = NULL, failure = NULL "
+                             "WHERE request <> excluded.request OR failure IS NOT NULL");
+    insert.bind(1, request.sibling_set_id());
+    insert.bind(2, request.sweep_id());
+    BindMessage(insert, 3, request);
+    insert.exec();
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Agreement> ResultsStore::FindRequest(const std::string& id) {
+  absl::MutexLock lock(&mutex_);
+  v1::Agreement request;
+  RETURN_IF_ERROR(GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
+    SQLite::Statement select(*database_, "SELECT request FROM sibling_sets WHERE sibling_set_id = ?");
+    select.bind(1, id);
+    if (!select.executeStep()) return NoSuchSet(id);
+    ASSIGN_OR_RETURN(request, ParseColumn<v1::Agreement>(select.getColumn(0), path_));
+    return absl::OkStatus();
+  }));
+  return request;
+}
+
 absl::StatusOr<std::vector<v1::Agreement>> ResultsStore::Pending() {
   absl::MutexLock lock(&mutex_);
   std::vector<v1::Agreement> requests;
@@ -157,6 +184,9 @@ absl::Status ResultsStore::StoreNumbers(const v1::Agreement& request, const std:
     insert.bind(1, key);
     BindMessage(insert, 2, numbers);
     insert.exec();
+    for (const v1::Artifact& artifact : {numbers.stability(), numbers.consensus()}) {
+      if (!artifact.manifest_sha256().empty()) WriteArtifact(artifact);
+    }
     SQLite::Statement update(*database_,
                              "UPDATE sibling_sets SET agreement_key = ? WHERE sibling_set_id = ? AND request = ?");
     update.bind(1, key);
@@ -206,10 +236,7 @@ absl::StatusOr<v1::Agreement> ResultsStore::Get(const std::string& sibling_set_i
   RETURN_IF_ERROR(GuardSqlite(path_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
     SQLite::Statement select(*database_, absl::StrCat(kSelectAgreements, "WHERE sibling_set_id = ?"));
     select.bind(1, sibling_set_id);
-    if (!select.executeStep()) {
-      return absl::NotFoundError(
-          absl::StrCat("sibling set \"", sibling_set_id, "\": there is no finished one of that id"));
-    }
+    if (!select.executeStep()) return NoSuchSet(sibling_set_id);
     ASSIGN_OR_RETURN(std::optional<v1::Agreement> answer, ReadAnswer(select, path_));
     if (!answer.has_value()) {
       return absl::FailedPreconditionError(

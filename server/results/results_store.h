@@ -3,10 +3,17 @@
 //   agreements(key TEXT PRIMARY KEY, agreement BLOB)     numbers by content (ContentKey): computed once, ever
 //   sibling_sets(position, sibling_set_id, sweep_id, request BLOB, agreement_key, failure BLOB)
 //                                                        a set is pending while it has neither key nor failure
+//   runs(run_id PRIMARY KEY, sweep_id, sibling_set_id, state, run BLOB)
+//                                                        every run of every sweep; state: 0 open, 1 ended, 2 succeeded
+//   artifacts(manifest_sha256 PRIMARY KEY, artifact BLOB)   what agreements list: stability, consensus
 //   cursor(event, sweep_id)                              one row: the last event of the coordinator taken in
 //
-// PRAGMA user_version holds the version of this layout. BLOBs are serialized messages: seedbed.v1.Agreement, and
-// seedbed.v1.Failure for `failure`.
+// A row of sibling_sets is also what was asked for beside them: a comparison, or a set at another threshold. Those have
+// no sweep.
+//
+// PRAGMA user_version holds the version of this layout. A file of version 1 gets what it lacks, and the
+// coordinator's log is read once more from its beginning, which fills in the runs. BLOBs are serialized messages:
+// seedbed.v1.Agreement, Run and Artifact, and seedbed.v1.Failure for `failure`.
 #ifndef SEEDBED_SERVER_RESULTS_RESULTS_STORE_H_
 #define SEEDBED_SERVER_RESULTS_RESULTS_STORE_H_
 
@@ -21,6 +28,8 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/file.h"
+#include "seedbed/v1/artifact.pb.h"
+#include "seedbed/v1/event.pb.h"
 #include "seedbed/v1/results.pb.h"
 
 namespace SQLite {
@@ -40,7 +49,7 @@ struct Cursor {
 // DATA_LOSS for a damaged file, UNAVAILABLE for what may pass; they name the file.
 class ResultsStore {
  public:
-  static constexpr int kSchemaVersion = 1;
+  static constexpr int kSchemaVersion = 2;
 
   // Opens or makes the database at `path`, and its folder, which belong to this process until the store is destroyed
   // (`path`.lock). FAILED_PRECONDITION when another process holds it or its layout is of a newer version.
@@ -55,14 +64,21 @@ class ResultsStore {
   // stored as failed.
   absl::Status AddSiblingSet(const v1::Agreement& request, const Cursor& cursor) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Adds a request beside the sweeps' sibling sets. One that is known stays as it is, unless it failed: then it is
+  // pending again.
+  absl::Status AddRequest(const v1::Agreement& request) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // What was asked for under an id. NOT_FOUND for one that is not known.
+  absl::StatusOr<v1::Agreement> FindRequest(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Requests of the sets that are pending, in the order they came.
   absl::StatusOr<std::vector<v1::Agreement>> Pending() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The numbers stored under a content key.
   absl::StatusOr<std::optional<v1::Agreement>> FindNumbers(const std::string& key) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Stores the numbers under the key, unless some are there, and with them answers `request`. Does nothing to the set
-  // when its request has changed meanwhile.
+  // Stores the numbers under the key, unless some are there, registers the artifacts that they list, and with them
+  // answers `request`. Does nothing to the set when its request has changed meanwhile.
   absl::Status StoreNumbers(const v1::Agreement& request, const std::string& key, const v1::Agreement& numbers)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -78,9 +94,38 @@ class ResultsStore {
   // NOT_FOUND for a set that is not known, FAILED_PRECONDITION for one that is pending.
   absl::StatusOr<v1::Agreement> Get(const std::string& sibling_set_id) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Registers the runs of a sweep that was submitted. Those that are known stay as they are.
+  absl::Status AddRuns(const std::string& sweep_id, const v1::SweepSubmitted& submitted) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // A run has ended: with a result it has succeeded.
+  absl::Status EndRun(const std::string& sweep_id, const std::string& run_id, const v1::RunResult* result)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The sweep was cancelled: none of its runs is open any more.
+  absl::Status EndRuns(const std::string& sweep_id) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // A run that succeeded, with its result. NOT_FOUND for one that is not known, FAILED_PRECONDITION for one without a
+  // dictionary.
+  absl::StatusOr<v1::Run> FindRun(const std::string& run_id) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The dictionary of the run of this id, or what an agreement lists with this manifest_sha256. NOT_FOUND for neither.
+  absl::StatusOr<v1::Artifact> FindArtifact(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  struct SetState {
+    std::string sibling_set_id;
+    bool pending = false;
+  };
+  struct SweepState {
+    std::vector<SetState> sets;  // In the order they came.
+    bool ended = false;          // Every run has ended, and every set that can be compared is among `sets`.
+  };
+  // NOT_FOUND for a sweep that neither a run nor a set is known of.
+  absl::StatusOr<SweepState> GetSweepState(const std::string& sweep_id) ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
   ResultsStore(std::string path, FileLock lock);
   void WriteCursor(const Cursor& cursor) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WriteArtifact(const v1::Artifact& artifact) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string path_;
   const FileLock lock_;

@@ -11,8 +11,8 @@
 
 namespace seedbed {
 
-// Thread-safe. One thread waits, any may wake or stop it. Follows the steady clock, which absl's waits do not: a wall
-// clock that is set back must not hold up a retry.
+// Thread-safe. One thread waits for work, any may wait for the stop, wake or stop. Follows the steady clock, which
+// absl's waits do not: a wall clock that is set back must not hold up a retry.
 class WakeSignal {
  public:
   // Ends the next WaitForWork, or the one under way.

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "common/file.h"
+#include "common/pair_key.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/results/comparison.h"
@@ -34,16 +35,21 @@ class AgreementWorkerTest : public ::testing::Test {
     AgreementWorker::Options options;
     options.agree.program = program_;
     options.agree.threads = 3;
+    options.artifact_root = folder_.Path("artifacts");
+    options.memory_bytes = memory_bytes_;
+    options.sets_at_once = sets_at_once_;
     options.agree.work_folder = folder_.Path("work");
     options.agree.pair_folder = folder_.Path("pairs");
     options.agree.stop_grace = absl::Milliseconds(100);
     options.retry_delay = absl::Milliseconds(1);
-    worker_.emplace(options, store_.get(), &metrics_);
+    worker_.emplace(options, store_.get(), &metrics_, &feed_);
   }
   void Stop() { worker_.reset(); }
 
-  v1::Agreement Add(const std::string& sibling_set_id, const std::string& content) {
-    const v1::Agreement request = TestRequest("sweep", sibling_set_id, content);
+  // Of dictionaries with weights of so many bytes; 0 = not known.
+  v1::Agreement Add(const std::string& sibling_set_id, const std::string& content, int64_t weight_bytes = 0) {
+    v1::Agreement request = TestRequest("sweep", sibling_set_id, content);
+    for (v1::Dictionary& dictionary : *request.mutable_dictionaries()) dictionary.set_weight_bytes(weight_bytes);
     agree_.Prepare(sibling_set_id, TestAnswer(request));
     EXPECT_TRUE(store_->AddSiblingSet(request, {1, "sweep"}).ok());
     if (worker_.has_value()) worker_->Wake();
@@ -77,6 +83,9 @@ class AgreementWorkerTest : public ::testing::Test {
   std::string program_ = agree_.program();
   std::unique_ptr<ResultsStore> store_;
   ResultsMetrics metrics_;
+  AgreementFeed feed_;
+  int64_t memory_bytes_ = int64_t{1} << 30;
+  int sets_at_once_ = 1;
   std::optional<AgreementWorker> worker_;
 };
 
@@ -185,10 +194,93 @@ TEST_F(AgreementWorkerTest, TellsTheProgramEverythingItNeeds) {
   Add("a", "content");
   Start();
   ASSERT_TRUE(AwaitAnswer("a"));
-  EXPECT_THAT(agree_.LastArguments(),
+  EXPECT_THAT(agree_.Arguments().back(),
               AllOf(HasSubstr("--threshold 0.69999999999999996"), HasSubstr("--threads 3"), HasSubstr("--sweep sweep"),
                     HasSubstr("--sibling-set a"), HasSubstr("--pairs " + folder_.Path("pairs")),
                     HasSubstr(" -- /artifacts/sweep/a-run-0 /artifacts/sweep/a-run-1 /artifacts/sweep/a-run-2")));
+}
+
+TEST_F(AgreementWorkerTest, WhatCanNotFitIsRefusedWithTheNumbersAndNotStarted) {
+  Add("a", "content", int64_t{1} << 40);
+  Start();
+  const v1::Failure failure = AwaitFailure("a");
+  EXPECT_EQ(failure.kind(), v1::FAILURE_KIND_OUT_OF_MEMORY);
+  EXPECT_THAT(failure.message(), AllOf(HasSubstr("MiB pair by pair"), HasSubstr("--memory-mib allows 1024")));
+  EXPECT_THAT(agree_.Runs(), IsEmpty());
+}
+
+TEST_F(AgreementWorkerTest, AProcessThatTakesMoreThanItMayIsKilledAndTriedPairByPair) {
+  memory_bytes_ = int64_t{64} << 20;
+  agree_.SetMode("hungry");
+  Add("a", "content");
+  Start();
+  const v1::Failure failure = AwaitFailure("a");
+  EXPECT_EQ(failure.kind(), v1::FAILURE_KIND_OUT_OF_MEMORY);
+  EXPECT_THAT(failure.message(), HasSubstr("more than the 64 that it may have"));
+  EXPECT_THAT(agree_.Runs(), ElementsAre("a", "a"));
+  EXPECT_THAT(agree_.Arguments().front(), HasSubstr("/artifacts/sweep/a-run-2"));
+  EXPECT_THAT(agree_.Arguments().back(), ::testing::EndsWith("a-run-0 /artifacts/sweep/a-run-1")) << "a pair alone";
+}
+
+TEST_F(AgreementWorkerTest, SetsShareTheCores) {
+  sets_at_once_ = 2;
+  memory_bytes_ = int64_t{1} << 40;
+  agree_.SetMode("hang");
+  for (const char* set : {"a", "b", "c"}) Add(set, set, 1000);
+  Start();
+  ASSERT_TRUE(WaitFor([&] { return agree_.Runs().size() == 2; }));
+  EXPECT_THAT(agree_.Runs(), ::testing::UnorderedElementsAre("a", "b"));
+  const std::vector<std::string> arguments = agree_.Arguments();
+  EXPECT_THAT(arguments, ::testing::UnorderedElementsAre(HasSubstr("--threads 1"), HasSubstr("--threads 2")));
+}
+
+TEST_F(AgreementWorkerTest, ASetWaitsForMemoryThatAnotherHas) {
+  sets_at_once_ = 2;
+  agree_.SetMode("hang");
+  for (const char* set : {"a", "b"}) Add(set, set, int64_t{200} << 20);
+  Start();
+  ASSERT_TRUE(WaitFor([&] { return agree_.Runs().size() == 1; }));
+  agree_.SetMode("ok");
+  kill(agree_.Pids().front(), SIGKILL);
+  ASSERT_TRUE(AwaitAnswer("a"));
+  ASSERT_TRUE(AwaitAnswer("b"));
+  EXPECT_THAT(agree_.Runs(), ElementsAre("a", "a", "b")) << "the killed one is tried again before the other is begun";
+}
+
+TEST_F(AgreementWorkerTest, TellsHowManyPairsAreStored) {
+  agree_.SetMode("hang");
+  const v1::Agreement request = Add("a", "content");
+  const std::string name =
+      PairFileName(PairIdentity(request.dictionaries(0).manifest_sha256(), request.dictionaries(2).manifest_sha256()));
+  Start();
+  const auto done = [&](int pairs) {
+    const auto progress = feed_.Progress("a");
+    return progress.has_value() && progress->pairs_done() == pairs && progress->pairs_total() == 3;
+  };
+  ASSERT_TRUE(WaitFor([&] { return done(0); }));
+  ASSERT_TRUE(MakeFolders(folder_.Path("pairs")).ok());
+  ASSERT_TRUE(WriteFileDurably(JoinPath(folder_.Path("pairs"), name), "").ok());
+  EXPECT_TRUE(WaitFor([&] { return done(1); }));
+}
+
+TEST_F(AgreementWorkerTest, AsksForWhatTheSweepAsksFor) {
+  v1::Agreement request = TestRequest("sweep", "a", "content");
+  request.set_consensus_members(3);
+  agree_.Prepare("a", TestAnswer(request));
+  ASSERT_TRUE(store_->AddSiblingSet(request, {1, "sweep"}).ok());
+  v1::Agreement too_few = TestRequest("sweep", "b", "other", 2);
+  too_few.set_consensus_members(3);
+  agree_.Prepare("b", TestAnswer(too_few));
+  ASSERT_TRUE(store_->AddSiblingSet(too_few, {2, "sweep"}).ok());
+  Start();
+  ASSERT_TRUE(AwaitAnswer("a"));
+  ASSERT_TRUE(AwaitAnswer("b"));
+  const std::string folder = JoinPath(folder_.Path("artifacts"), ContentKey(request));
+  EXPECT_THAT(agree_.Arguments().front(),
+              AllOf(HasSubstr("--stability-folder " + folder + "/stability"),
+                    HasSubstr("--consensus " + folder + "/consensus --consensus-members 3")));
+  EXPECT_THAT(agree_.Arguments().back(), ::testing::Not(HasSubstr("--consensus")));
+  EXPECT_THAT(store_->Get("b")->warnings(), ElementsAre(HasSubstr("only 2 runs succeeded")));
 }
 
 TEST_F(AgreementWorkerTest, EqualDictionariesAreComparedOnce) {

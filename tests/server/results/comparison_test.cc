@@ -32,6 +32,41 @@ TEST(RequestForTest, TakesEverythingOverFromTheEvent) {
   EXPECT_FALSE(request.has_failure());
 }
 
+TEST(RequestForTest, TakesTheSizesThatTheNeedForMemoryFollowsFrom) {
+  v1::Event event = FinishedEvent("sweep", "set", "content", 2);
+  v1::Artifact* dictionary = event.mutable_sibling_set_finished()->mutable_results(1)->mutable_dictionary();
+  for (const auto& [name, bytes] : {std::pair("cfg.json", 999'999), std::pair("sae.safetensors", 4096)}) {
+    dictionary->add_files()->set_name(name);
+    dictionary->mutable_files()->rbegin()->set_bytes(bytes);
+  }
+  event.mutable_sibling_set_finished()->set_consensus_members(2);
+  const v1::Agreement request = RequestFor(event, TestSae());
+  EXPECT_EQ(request.dictionaries(0).weight_bytes(), 0) << "not known";
+  EXPECT_EQ(request.dictionaries(1).weight_bytes(), 4096);
+  EXPECT_EQ(request.dictionaries(1).latents(), 512);
+  EXPECT_EQ(request.consensus_members(), 2);
+}
+
+TEST(RequestForRunsTest, HasAnIdOfWhatIsCompared) {
+  const v1::Event finished = FinishedEvent("sweep", "set", "content");
+  std::vector<v1::Run> runs(2);
+  for (int i = 0; i < 2; ++i) {
+    runs[i].set_run_id(finished.sibling_set_finished().run_ids(i));
+    *runs[i].mutable_result() = finished.sibling_set_finished().results(i);
+    *runs[i].mutable_sae() = TestSae();
+  }
+  const v1::Agreement request = RequestForRuns(runs, 0.7, 0);
+  EXPECT_THAT(request.sibling_set_id(), ::testing::StartsWith("comparison-"));
+  EXPECT_EQ(request.sweep_id(), "");
+  EXPECT_EQ(request.dictionaries(1).path(), "/artifacts/sweep/set-run-1");
+  EXPECT_TRUE(request.same_batches());
+  EXPECT_EQ(RequestForRuns(runs, 0.7, 0).sibling_set_id(), request.sibling_set_id());
+  EXPECT_NE(RequestForRuns(runs, 0.6, 0).sibling_set_id(), request.sibling_set_id());
+  EXPECT_NE(RequestForRuns(runs, 0.7, 2).sibling_set_id(), request.sibling_set_id());
+  std::swap(runs[0], runs[1]);
+  EXPECT_NE(RequestForRuns(runs, 0.7, 0).sibling_set_id(), request.sibling_set_id());
+}
+
 TEST(RequestForTest, SeesThatBatchesDiffer) {
   v1::Event event = FinishedEvent("sweep", "set", "content");
   event.mutable_sibling_set_finished()->mutable_results(2)->set_batch_hash("fedcba9876543210fedcba9876543210");

@@ -35,7 +35,7 @@ class EventFollowerTest : public ::testing::Test {
     options.shortest_backoff = absl::Milliseconds(1);
     options.longest_backoff = absl::Milliseconds(10);
     options.events_per_save = events_per_save;
-    follower_.emplace(options, store_->LoadCursor().value(), store_.get(), &metrics_, [this] { ++stored_; });
+    follower_.emplace(options, store_->LoadCursor().value(), store_.get(), &metrics_, &feed_, [this] { ++stored_; });
   }
   void Stop() { follower_.reset(); }
 
@@ -57,6 +57,7 @@ class EventFollowerTest : public ::testing::Test {
   FakeCoordinator coordinator_;
   std::unique_ptr<ResultsStore> store_;
   ResultsMetrics metrics_;
+  AgreementFeed feed_;
   std::atomic<int> stored_{0};
   std::optional<EventFollower> follower_;
 };
@@ -74,6 +75,39 @@ TEST_F(EventFollowerTest, TakesInWhatHasHappenedAndWhatHappens) {
   EXPECT_EQ(stored_, 2);
   EXPECT_EQ(store_->Pending()->front().sae().latents(), 512);
   EXPECT_EQ(store_->Pending()->front().sae().seed(), 0);
+}
+
+TEST_F(EventFollowerTest, KnowsEveryRunAndWhetherTheSweepHasEnded) {
+  const v1::Event finished = FinishedEvent("sweep", "a", "content");
+  coordinator_.Append(SubmittedEvent("sweep", "a"));
+  coordinator_.Append(SucceededEvent(finished, 0));
+  coordinator_.Append(SucceededEvent(finished, 2));
+  Start();
+  ASSERT_TRUE(AwaitEvent(3));
+  EXPECT_EQ(store_->FindRun("a-run-2")->sae().seed(), 2);
+  EXPECT_EQ(store_->FindRun("a-run-2")->result().dictionary().path(), "/artifacts/sweep/a-run-2");
+  EXPECT_EQ(store_->FindRun("a-run-1").status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_FALSE(store_->GetSweepState("sweep")->ended);
+  v1::Event failed;
+  failed.set_sweep_id("sweep");
+  failed.mutable_run_failed()->set_run_id("a-run-1");
+  coordinator_.Append(failed);
+  ASSERT_TRUE(AwaitEvent(4));
+  EXPECT_FALSE(store_->GetSweepState("sweep")->ended) << "two succeeded, so their set is still to come";
+  coordinator_.Append(finished);
+  ASSERT_TRUE(AwaitEvent(5));
+  EXPECT_TRUE(store_->GetSweepState("sweep")->ended);
+}
+
+TEST_F(EventFollowerTest, ACancelledSweepHasEnded) {
+  coordinator_.Append(SubmittedEvent("sweep", "a"));
+  v1::Event cancelled;
+  cancelled.set_sweep_id("sweep");
+  cancelled.mutable_sweep_cancelled();
+  coordinator_.Append(cancelled);
+  Start();
+  ASSERT_TRUE(AwaitEvent(2));
+  EXPECT_TRUE(store_->GetSweepState("sweep")->ended);
 }
 
 TEST_F(EventFollowerTest, TheStoredCursorNeverPassesWhatIsStored) {

@@ -21,7 +21,7 @@ namespace {
 constexpr char kScript[] = R"sh(#!/bin/sh
 folder='@FOLDER@'
 echo "$$" >> "$folder/pids"
-echo "$*" > "$folder/arguments"
+echo "$*" >> "$folder/arguments"
 while [ $# -gt 0 ]; do
   case "$1" in
     --output) output=$2; shift ;;
@@ -42,6 +42,7 @@ case "$mode" in
   "bad json") echo '{"threshold": ' > "$output" ;;
   silent) ;;
   hang) exec sleep 600 ;;
+  hungry) held=$(head -c 200000000 /dev/zero | tr '\0' x); sleep 600 & wait ;;
   stubborn) trap '' TERM; while :; do sleep 600; done ;;
 esac
 )sh";
@@ -78,7 +79,7 @@ v1::Event FinishedEvent(const std::string& sweep_id, const std::string& sibling_
 v1::Event OtherEvent(const std::string& sweep_id) {
   v1::Event event;
   event.set_sweep_id(sweep_id);
-  event.mutable_sweep_cancelled();
+  event.mutable_gang_placed();
   return event;
 }
 
@@ -185,6 +186,28 @@ grpc::Status FakeCoordinator::GetRun(grpc::ServerContext*, const v1::GetRunReque
   return grpc::Status::OK;
 }
 
+v1::Event SubmittedEvent(const std::string& sweep_id, const std::string& sibling_set_id, int runs) {
+  v1::Event event;
+  event.set_sweep_id(sweep_id);
+  for (int seed = 0; seed < runs; ++seed) {
+    v1::Run* run = event.mutable_sweep_submitted()->add_runs();
+    run->set_run_id(absl::StrCat(sibling_set_id, "-run-", seed));
+    run->set_sweep_id(sweep_id);
+    run->set_sibling_set_id(sibling_set_id);
+    *run->mutable_sae() = TestSae();
+    run->mutable_sae()->set_seed(seed);
+  }
+  return event;
+}
+
+v1::Event SucceededEvent(const v1::Event& finished, int run) {
+  v1::Event event;
+  event.set_sweep_id(finished.sweep_id());
+  event.mutable_run_succeeded()->set_run_id(finished.sibling_set_finished().run_ids(run));
+  *event.mutable_run_succeeded()->mutable_result() = finished.sibling_set_finished().results(run);
+  return event;
+}
+
 FakeAgree::FakeAgree(const std::string& folder) : folder_(folder) {
   std::string script = kScript;
   script.replace(script.find("@FOLDER@"), 8, folder);
@@ -215,7 +238,7 @@ std::vector<std::string> FakeAgree::Lines(const std::string& name) const {
 
 std::vector<std::string> FakeAgree::Runs() const { return Lines("runs"); }
 
-std::string FakeAgree::LastArguments() const { return ReadFile(JoinPath(folder_, "arguments")).value_or(""); }
+std::vector<std::string> FakeAgree::Arguments() const { return Lines("arguments"); }
 
 std::vector<int> FakeAgree::Pids() const {
   std::vector<int> pids;

@@ -20,6 +20,12 @@ namespace seedbed {
 v1::Event FinishedEvent(const std::string& sweep_id, const std::string& sibling_set_id, const std::string& content,
                         int runs = 3);
 
+// A sweep of one sibling set, whose runs are those of FinishedEvent.
+v1::Event SubmittedEvent(const std::string& sweep_id, const std::string& sibling_set_id, int runs = 3);
+
+// That this run of a FinishedEvent has succeeded.
+v1::Event SucceededEvent(const v1::Event& finished, int run);
+
 // An event that the results service has no use for.
 v1::Event OtherEvent(const std::string& sweep_id);
 
@@ -79,7 +85,7 @@ class FakeAgree {
 
   // What it does from now on: "ok" copies the prepared answer; "fail" exits with 2 and a last word; "fail once" does so
   // in its first run only; "crash" dies of SIGSEGV; "bad json" writes half an object; "silent" writes nothing; "hang"
-  // goes on until it is killed; "stubborn" also ignores SIGTERM.
+  // goes on until it is killed; "stubborn" also ignores SIGTERM; "hungry" takes 200 MB and goes on.
   void SetMode(const std::string& mode);
 
   // The answer for this sibling set.
@@ -88,8 +94,8 @@ class FakeAgree {
   // Sibling sets that it was run for, in order.
   std::vector<std::string> Runs() const;
 
-  // The arguments of the last run, in one line.
-  std::string LastArguments() const;
+  // The arguments of each run, a line each, in order.
+  std::vector<std::string> Arguments() const;
 
   // Process ids of all runs, in order.
   std::vector<int> Pids() const;

@@ -60,9 +60,13 @@ class ResultsDaemonTest : public ::testing::Test {
   void SetUp() override { coordinator_.Start(); }
 
   std::vector<std::string> Arguments() const {
-    return {"--coordinator", coordinator_.address(), "--listen",     "127.0.0.1:0",
-            "--http",        "127.0.0.1:0",          "--db",         db_,
-            "--agree",       agree_.program(),       "--ready-file", folder_.Path("ready")};
+    return {"--coordinator",  coordinator_.address(),
+            "--listen",       "127.0.0.1:0",
+            "--http",         "127.0.0.1:0",
+            "--db",           db_,
+            "--agree",        agree_.program(),
+            "--ready-file",   folder_.Path("ready"),
+            "--sets-at-once", "1"};
   }
 
   Subprocess Spawn(const std::vector<std::string>& arguments, const std::string& log) {
@@ -171,6 +175,8 @@ TEST_F(ResultsDaemonTest, RefusesWrongFlags) {
   EXPECT_THAT(RefusalWith("--listen", "127.0.0.1:99999"), HasSubstr("--listen"));
   EXPECT_THAT(RefusalWith("--http", ":1"), HasSubstr("--http"));
   EXPECT_THAT(RefusalWith("--threads", "-1"), HasSubstr("--threads: found -1"));
+  EXPECT_THAT(RefusalWith("--memory-mib", "-1"), HasSubstr("--memory-mib: found -1"));
+  EXPECT_THAT(RefusalWith("--sets-at-once", "0"), HasSubstr("--sets-at-once: found 0"));
   EXPECT_THAT(RefusalWith("--agree", folder_.Path("nowhere")), HasSubstr("--agree: "));
   EXPECT_THAT(RefusalWith("--agre", "x"), StartsWith("seedbed-results: "));
   EXPECT_THAT(RefusalWith("--db", "/sys/results.db"), HasSubstr("/sys/results.db"));

@@ -189,6 +189,72 @@ TEST_F(ResultsStoreTest, ARequestThatMakesNoSenseIsStoredAsFailed) {
   EXPECT_THAT(store_->Get("a")->failure().message(), HasSubstr("two or more"));
 }
 
+// A file that an earlier version left: what it has stays, and the log is read again.
+TEST_F(ResultsStoreTest, UpgradesAnOlderLayoutAndReadsTheLogAgain) {
+  const v1::Agreement request = TestRequest("sweep", "a", "content");
+  Add(request, 7);
+  ASSERT_TRUE(store_->StoreNumbers(request, ContentKey(request), TestAnswer(request)).ok());
+  store_.reset();
+  SQLite::Database(path_, SQLite::OPEN_READWRITE)
+      .exec("DROP TABLE runs; DROP TABLE artifacts; PRAGMA user_version = 1");
+  Reopen();
+  EXPECT_EQ(store_->LoadCursor()->event, 0);
+  EXPECT_EQ(store_->Get("a")->pairs_size(), 3);
+  EXPECT_TRUE(store_->AddRuns("sweep", SubmittedEvent("sweep", "a").sweep_submitted()).ok());
+  Reopen();
+  EXPECT_EQ(store_->FindRun("a-run-0").status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(ResultsStoreTest, ARequestBesideTheSetsIsTriedAgainOnlyWhereItFailed) {
+  const v1::Agreement request = AtThreshold(TestRequest("sweep", "a", "content"), 0.5);
+  EXPECT_EQ(store_->FindRequest("a@0.5").status().code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(store_->AddRequest(request).ok());
+  EXPECT_THAT(PendingIds(), ElementsAre("a@0.5"));
+  EXPECT_THAT(store_->List("sweep")->pending_sibling_set_ids, IsEmpty()) << "it is none of the sweep's own";
+  v1::Failure failure;
+  failure.set_message("why");
+  ASSERT_TRUE(store_->StoreFailure(request, failure).ok());
+  EXPECT_THAT(PendingIds(), IsEmpty());
+  ASSERT_TRUE(store_->AddRequest(request).ok());
+  EXPECT_THAT(PendingIds(), ElementsAre("a@0.5"));
+  ASSERT_TRUE(store_->StoreNumbers(request, ContentKey(request), TestAnswer(request)).ok());
+  ASSERT_TRUE(store_->AddRequest(request).ok());
+  EXPECT_THAT(PendingIds(), IsEmpty());
+  EXPECT_EQ(store_->FindRequest("a@0.5")->threshold(), 0.5);
+}
+
+TEST_F(ResultsStoreTest, ServesTheArtifactsOfRunsAndOfAgreements) {
+  const v1::Event finished = FinishedEvent("sweep", "a", "content");
+  ASSERT_TRUE(store_->AddRuns("sweep", SubmittedEvent("sweep", "a").sweep_submitted()).ok());
+  ASSERT_TRUE(store_->EndRun("sweep", "a-run-1", &finished.sibling_set_finished().results(1)).ok());
+  const v1::Agreement request = TestRequest("sweep", "a", "content");
+  Add(request);
+  v1::Agreement answer = TestAnswer(request);
+  answer.mutable_stability()->set_path("/results/stability");
+  answer.mutable_stability()->set_manifest_sha256("of stability");
+  ASSERT_TRUE(store_->StoreNumbers(request, ContentKey(request), answer).ok());
+  Reopen();
+  EXPECT_EQ(store_->FindArtifact("a-run-1")->path(), "/artifacts/sweep/a-run-1");
+  EXPECT_EQ(store_->FindArtifact("of stability")->path(), "/results/stability");
+  EXPECT_EQ(store_->Get("a")->stability().path(), "/results/stability");
+  EXPECT_EQ(store_->FindArtifact("a-run-0").status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store_->FindArtifact("").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(store_->FindArtifact("a-run-9").status().message()), HasSubstr("\"a-run-9\""));
+}
+
+TEST_F(ResultsStoreTest, TheStateOfASweepNamesItsSets) {
+  EXPECT_EQ(store_->GetSweepState("sweep").status().code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(store_->AddRuns("sweep", SubmittedEvent("sweep", "a").sweep_submitted()).ok());
+  EXPECT_FALSE(store_->GetSweepState("sweep")->ended);
+  const v1::Agreement request = TestRequest("sweep", "a", "content");
+  Add(request);
+  EXPECT_TRUE(store_->GetSweepState("sweep")->sets.at(0).pending);
+  ASSERT_TRUE(store_->StoreNumbers(request, ContentKey(request), TestAnswer(request)).ok());
+  EXPECT_FALSE(store_->GetSweepState("sweep")->sets.at(0).pending);
+  ASSERT_TRUE(store_->EndRuns("sweep").ok());
+  EXPECT_TRUE(store_->GetSweepState("sweep")->ended);
+}
+
 // The process dies without closing the database; what was answered OK is there.
 TEST_F(ResultsStoreTest, SurvivesTheDeathOfItsProcess) {
   store_.reset();
