@@ -297,6 +297,8 @@ std::vector<SweepField> GridFields() {
               [](const SweepValue& v, SweepSpec& s) { s.mutable_evaluation()->set_sequences(v.integer); }),
       Integer("evaluation.every_tokens", 1, kUnbounded,
               [](const SweepValue& v, SweepSpec& s) { s.mutable_evaluation()->set_every_tokens(v.integer); }),
+      Integer("evaluation.held_out_rows", 0, kUnbounded,
+              [](const SweepValue& v, SweepSpec& s) { s.mutable_evaluation()->set_held_out_rows(v.integer); }),
       Number("agreement.threshold", Range::kCosine,
              [](const SweepValue& v, SweepSpec& s) { s.mutable_agreement()->set_threshold(v.number); }),
       Integer("agreement.consensus_members", 0, kMillion,

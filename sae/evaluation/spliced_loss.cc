@@ -1,6 +1,7 @@
 #include "sae/evaluation/spliced_loss.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -41,6 +42,26 @@ class MeanRow {
   int64_t rows_ = 0;
 };
 
+// The first rows of many that come in parts.
+class FirstRows {
+ public:
+  explicit FirstRows(int64_t count) : left_(count) {}
+
+  void Add(const at::Tensor& rows) {
+    const int64_t count = std::min(left_, rows.size(0));
+    if (count == 0) return;
+    parts_.push_back(rows.narrow(0, 0, count).to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true));
+    left_ -= count;
+  }
+
+  // Undefined where there are none.
+  at::Tensor Get() const { return parts_.empty() ? at::Tensor() : at::cat(parts_); }
+
+ private:
+  int64_t left_;
+  std::vector<at::Tensor> parts_;
+};
+
 absl::StatusOr<at::Tensor> ReconstructPiecewise(Autoencoder& autoencoder, const RowScales& scales, const KeptRows& rows,
                                                 ReconstructionMetrics& metrics) {
   at::Tensor replaced = at::empty_like(rows.output);
@@ -54,11 +75,12 @@ absl::StatusOr<at::Tensor> ReconstructPiecewise(Autoencoder& autoencoder, const 
   return replaced;
 }
 
-// Nothing is replaced. Adds the rows to `mean`.
-Replacement Clean(MeanRow* mean) {
-  return {"clean cross-entropy", [mean](const KeptRows& rows) -> absl::StatusOr<at::Tensor> {
+// Nothing is replaced. Adds the site's output to `mean` and its input to `first`.
+Replacement Clean(MeanRow* mean, FirstRows* first) {
+  return {"clean cross-entropy", [mean, first](const KeptRows& rows) -> absl::StatusOr<at::Tensor> {
             RETURN_IF_ERROR(CheckFinite(rows.output, "activations"));
             mean->Add(rows.output);
+            first->Add(rows.input);
             return rows.output;
           }};
 }
@@ -70,9 +92,9 @@ Replacement ZeroAblated() {
 }  // namespace
 
 absl::StatusOr<SplicedLoss> SplicedLoss::Create(LanguageModel* model, const SpliceSite& site,
-                                                const std::vector<MicroBatch>* tokens) {
+                                                const std::vector<MicroBatch>* tokens, int64_t rows_to_keep) {
   ASSIGN_OR_RETURN(ReplacedLoss replaced, ReplacedLoss::Create(model, site, tokens));
-  return SplicedLoss(std::move(replaced), model->d_model());
+  return SplicedLoss(std::move(replaced), model->d_model(), rows_to_keep);
 }
 
 absl::StatusOr<std::vector<absl::StatusOr<SplicedEvaluation>>> SplicedLoss::Evaluate(
@@ -100,8 +122,9 @@ absl::StatusOr<std::vector<absl::StatusOr<SplicedEvaluation>>> SplicedLoss::Eval
     replacements.push_back({"spliced cross-entropy", reconstruct});
   }
   MeanRow mean;
+  FirstRows first(rows_to_keep_);
   if (!baselines_.has_value()) {
-    replacements.push_back(Clean(&mean));
+    replacements.push_back(Clean(&mean, &first));
     replacements.push_back(ZeroAblated());
   }
   const std::vector<absl::StatusOr<double>> losses = replaced_.Means(replacements);
@@ -112,6 +135,7 @@ absl::StatusOr<std::vector<absl::StatusOr<SplicedEvaluation>>> SplicedLoss::Eval
     ASSIGN_OR_RETURN(baselines.zero_ablated, losses[autoencoders.size() + 1]);
     ASSIGN_OR_RETURN(baselines.mean_ablated, MeanAblated(mean.Get()));
     baselines_ = baselines;
+    first_rows_ = first.Get();
   }
   std::vector<absl::StatusOr<SplicedEvaluation>> evaluations;
   for (size_t i = 0; i < autoencoders.size(); ++i) evaluations.push_back(Evaluation(losses[i], metrics[i]));

@@ -43,9 +43,9 @@ struct SplicedEvaluation {
 // Evaluates the autoencoders of one site together: the model runs up to it once for all of them. Not thread-safe.
 class SplicedLoss {
  public:
-  // Lifetimes and errors: as ReplacedLoss::Create.
+  // Keeps the first `rows_to_keep` rows at the site's input. Lifetimes and errors: as ReplacedLoss::Create.
   static absl::StatusOr<SplicedLoss> Create(LanguageModel* model, const SpliceSite& site,
-                                            const std::vector<MicroBatch>* tokens);
+                                            const std::vector<MicroBatch>* tokens, int64_t rows_to_keep = 0);
 
   // By autoencoder. Runs the model up to the site once over the tokens, and from there once for each autoencoder. The
   // first call does so for the baselines, too, of which the mean-ablated one needs another pass, and keeps them. An
@@ -57,10 +57,15 @@ class SplicedLoss {
   absl::StatusOr<std::vector<absl::StatusOr<SplicedEvaluation>>> Evaluate(absl::Span<Autoencoder* const> autoencoders,
                                                                           const RowScales& scales);
 
+  // Float32 [as many as there are, at most rows_to_keep, d_model], on the CPU, as the model has them. Undefined before
+  // the first Evaluate and where none are to be kept.
+  const at::Tensor& first_rows() const { return first_rows_; }
+
   static constexpr int64_t kRowsTogether = 1024;
 
  private:
-  SplicedLoss(ReplacedLoss replaced, int64_t d_model) : replaced_(std::move(replaced)), d_model_(d_model) {}
+  SplicedLoss(ReplacedLoss replaced, int64_t d_model, int64_t rows_to_keep)
+      : replaced_(std::move(replaced)), d_model_(d_model), rows_to_keep_(rows_to_keep) {}
 
   absl::StatusOr<std::vector<absl::StatusOr<SplicedEvaluation>>> EvaluateUnnamed(
       absl::Span<Autoencoder* const> autoencoders, const RowScales& scales);
@@ -71,7 +76,9 @@ class SplicedLoss {
 
   ReplacedLoss replaced_;
   int64_t d_model_;
+  int64_t rows_to_keep_;
   std::optional<BaselineLosses> baselines_;
+  at::Tensor first_rows_;
 };
 
 }  // namespace seedbed

@@ -27,6 +27,9 @@ void FillConstantDefaults(v1::SweepSpec& spec) {
   v1::SchedulingSpec& scheduling = *spec.mutable_scheduling();
   if (!scheduling.has_priority()) scheduling.set_priority(0);
   if (scheduling.user().empty()) scheduling.set_user(kDefaultUser);
+  if (spec.evaluation().sequences() > 0 && !spec.evaluation().has_held_out_rows()) {
+    spec.mutable_evaluation()->set_held_out_rows(4096);
+  }
   if (!spec.agreement().has_threshold()) spec.mutable_agreement()->set_threshold(0.7);
   if (!spec.agreement().has_consensus_members()) spec.mutable_agreement()->set_consensus_members(0);
 }

@@ -16,6 +16,8 @@
 namespace seedbed {
 namespace {
 
+constexpr int64_t kMostHeldOutRows = 65536;
+
 void CheckEvaluation(const v1::SweepSpec& spec, ViolationList& violations) {
   const v1::EvaluationSpec& evaluation = spec.evaluation();
   if (spec.has_evaluation() && ReadsFolder(spec)) {
@@ -23,12 +25,15 @@ void CheckEvaluation(const v1::SweepSpec& spec, ViolationList& violations) {
     return;
   }
   violations.CheckRange<int64_t>("evaluation.sequences", evaluation.sequences(), 0, kMostTokens);
-  if (!evaluation.has_every_tokens()) return;
-  violations.CheckRange<int64_t>("evaluation.every_tokens", evaluation.every_tokens(), 1,
-                                 std::numeric_limits<int64_t>::max());
-  if (evaluation.sequences() == 0) {
-    violations.Add("evaluation.every_tokens", "is given; must be absent unless evaluation.sequences is above 0");
+  if (evaluation.has_every_tokens()) {
+    violations.CheckRange<int64_t>("evaluation.every_tokens", evaluation.every_tokens(), 1,
+                                   std::numeric_limits<int64_t>::max());
   }
+  violations.CheckRange<int64_t>("evaluation.held_out_rows", evaluation.held_out_rows(), 0, kMostHeldOutRows);
+  if (evaluation.sequences() > 0) return;
+  constexpr char kNeedsSequences[] = "is given; must be absent unless evaluation.sequences is above 0";
+  if (evaluation.has_every_tokens()) violations.Add("evaluation.every_tokens", kNeedsSequences);
+  if (evaluation.has_held_out_rows()) violations.Add("evaluation.held_out_rows", kNeedsSequences);
 }
 
 // The scale of the rows is not known before the first of them, and a dictionary's weights are those of rows as they

@@ -73,6 +73,11 @@ absl::StatusOr<std::vector<absl::StatusOr<RunEvaluation>>> Evaluator::Evaluate(c
   return evaluations;
 }
 
+at::Tensor Evaluator::HeldOutRows(const HostedRun& run) const {
+  const auto found = losses_.find({run.planned().input, run.planned().target});
+  return found == losses_.end() ? at::Tensor() : found->second.first_rows();
+}
+
 absl::StatusOr<LanguageModel*> Evaluator::Model() {
   if (model_ == nullptr) {
     const std::vector<std::vector<int>> hosted = plan_.HostedHookpoints();
@@ -90,7 +95,8 @@ absl::StatusOr<SplicedLoss*> Evaluator::LossOf(const std::pair<int, int>& hookpo
   if (found != losses_.end()) return &found->second;
   ASSIGN_OR_RETURN(LanguageModel * model, Model());
   const SpliceSite site = {plan_.hookpoints[hookpoints.first], plan_.hookpoints[hookpoints.second]};
-  ASSIGN_OR_RETURN(SplicedLoss loss, SplicedLoss::Create(model, site, &tokens_));
+  const int64_t rows_to_keep = plan_.spec.gang().evaluation().held_out_rows();
+  ASSIGN_OR_RETURN(SplicedLoss loss, SplicedLoss::Create(model, site, &tokens_, rows_to_keep));
   return &losses_.emplace(hookpoints, std::move(loss)).first->second;
 }
 

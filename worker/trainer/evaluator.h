@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
 #include "sae/activations/sequences/sequence_source.h"
 #include "sae/evaluation/autoencoder.h"
@@ -35,6 +36,10 @@ class Evaluator {
   // own.
   absl::StatusOr<std::vector<absl::StatusOr<RunEvaluation>>> Evaluate(const std::vector<HostedRun*>& runs,
                                                                       const RowScales& scales, int64_t trained_tokens);
+
+  // The first evaluation.held_out_rows rows that `run` reads, as the model has them: float32 [rows, d_in], on the CPU.
+  // Undefined where none are wanted, or before the first Evaluate of such a run.
+  at::Tensor HeldOutRows(const HostedRun& run) const;
 
  private:
   Evaluator(const TrainerPlan* plan, const StreamInputs* inputs, std::vector<MicroBatch> tokens);

@@ -10,6 +10,7 @@
 #include "sae/activations/batch_hash.h"
 #include "torch/version.h"
 #include "worker/trainer/failure.h"
+#include "worker/trainer/held_out_rows.h"
 #include "worker/trainer/rank_likeness.h"
 #include "worker/trainer/run_export.h"
 
@@ -215,7 +216,12 @@ absl::Status GangTrainer::Export(HostedRun& run) {
   provenance.tokens_harvested = stream_->gang_tokens_harvested();
   v1::RankMessage message;
   message.mutable_run_ended()->set_run_id(run.run_id());
-  ASSIGN_OR_RETURN(*message.mutable_run_ended()->mutable_result(), ExportRun(plan_, run, provenance));
+  v1::RunResult& result = *message.mutable_run_ended()->mutable_result();
+  ASSIGN_OR_RETURN(result, ExportRun(plan_, run, provenance));
+  const at::Tensor held_out = evaluator_ == nullptr ? at::Tensor() : evaluator_->HeldOutRows(run);
+  if (held_out.defined()) {
+    ASSIGN_OR_RETURN(*result.mutable_held_out_rows(), WriteHeldOutRows(plan_, run, held_out));
+  }
   run.End();
   LogEvent(LogLevel::kInfo, "run exported", {"run", run.run_id()}, {"batch_hash", provenance.batch_hash});
   sink_->Send(message);

@@ -3,6 +3,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/tensor.h>
@@ -136,6 +137,26 @@ class SplicedLossTest : public ::testing::Test {
   std::vector<MicroBatch> tokens_ = {WithEveryRow(at::randint(32, {3, 20}, at::kLong)),
                                      WithEveryRow(at::randint(32, {2, 20}, at::kLong))};
 };
+
+TEST_F(SplicedLossTest, KeepsTheFirstRowsThatItsAutoencodersRead) {
+  constexpr int64_t kRows = 70;  // More than the first micro-batch has, fewer than both.
+  SplicedLoss spliced = SplicedLoss::Create(&model_, {kBefore, kHere}, &tokens_, kRows).value();
+  EXPECT_FALSE(spliced.first_rows().defined());
+  FunctionAutoencoder zeros(Zeros);
+  ASSERT_TRUE(spliced.Evaluate({&zeros}, {}).ok());
+  std::vector<at::Tensor> read;
+  for (const MicroBatch& micro_batch : tokens_) {
+    read.push_back(model_.Forward(micro_batch.tokens)[1].reshape({-1, kWidth}));
+  }
+  EXPECT_TRUE(spliced.first_rows().equal(at::cat(read).narrow(0, 0, kRows)));
+
+  SplicedLoss of_all = SplicedLoss::Create(&model_, {kBefore, kHere}, &tokens_, 1000).value();
+  ASSERT_TRUE(of_all.Evaluate({&zeros}, {}).ok());
+  EXPECT_TRUE(of_all.first_rows().equal(at::cat(read)));
+  SplicedLoss of_none = Create();
+  ASSERT_TRUE(of_none.Evaluate({&zeros}, {}).ok());
+  EXPECT_FALSE(of_none.first_rows().defined());
+}
 
 TEST_F(SplicedLossTest, SiblingsShareThePassesUpToTheirHookpoint) {
   const int micro_batches = static_cast<int>(tokens_.size());

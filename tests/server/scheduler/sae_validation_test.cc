@@ -286,6 +286,15 @@ INSTANTIATE_TEST_SUITE_P(
                     BadSpec{"of_nothing", [](auto& s) { s.mutable_evaluation()->set_every_tokens(1000); },
                             "evaluation.every_tokens",
                             "is given; must be absent unless evaluation.sequences is above 0"},
+                    BadSpec{"too_many_rows",
+                            [](auto& s) {
+                              s.mutable_evaluation()->set_sequences(8);
+                              s.mutable_evaluation()->set_held_out_rows(65537);
+                            },
+                            "evaluation.held_out_rows", "is 65537; must be 0..65536"},
+                    BadSpec{"rows_of_nothing", [](auto& s) { s.mutable_evaluation()->set_held_out_rows(8); },
+                            "evaluation.held_out_rows",
+                            "is given; must be absent unless evaluation.sequences is above 0"},
                     BadSpec{"of_a_folder",
                             [](auto& s) {
                               s.clear_data();

@@ -2,9 +2,12 @@
 #include <algorithm>
 #include <set>
 
+#include "common/file.h"
+#include "common/sha256.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "sae/io/safetensors.h"
 #include "tests/worker/trainer/rank_process.h"
 #include "tests/worker/trainer/small_model.h"
 
@@ -63,6 +66,7 @@ TEST(TrainerProcessTest, RunsAreEvaluatedOnTokensThatTheyAreNotTrainedOn) {
   spec.mutable_gang()->mutable_stream()->set_epochs(1);
   spec.mutable_gang()->mutable_evaluation()->set_sequences(5);
   spec.mutable_gang()->mutable_evaluation()->set_every_tokens(256);
+  spec.mutable_gang()->mutable_evaluation()->set_held_out_rows(20);
   for (const uint64_t seed : {0, 1}) AddRun(spec, absl::StrCat("run-", seed), "layers.1", seed);
   const auto ended = TrainInto(fixture, spec, 1);
 
@@ -84,6 +88,13 @@ TEST(TrainerProcessTest, RunsAreEvaluatedOnTokensThatTheyAreNotTrainedOn) {
     const auto facts = nlohmann::json::parse(files.at("manifest.json")).at("facts");
     EXPECT_EQ(facts.at("evaluation").at("tokens"), 5 * 15);
   }
+  // Siblings read the same rows, which are written once.
+  const v1::HeldOutRows& held_out = ended.at("run-0").result().held_out_rows();
+  EXPECT_EQ(held_out.rows(), 20);
+  EXPECT_EQ(held_out.path(), ended.at("run-1").result().held_out_rows().path());
+  EXPECT_EQ(Sha256Hex(ReadFile(held_out.path()).value()), held_out.sha256());
+  const SafetensorsFile file = SafetensorsFile::Open(held_out.path()).value();
+  EXPECT_THAT(file.Find("activations")->shape, ElementsAre(20, 16));
 }
 
 TEST(TrainerProcessTest, EvaluationsGiveTheSameBytesWhateverTheRanks) {
@@ -93,15 +104,18 @@ TEST(TrainerProcessTest, EvaluationsGiveTheSameBytesWhateverTheRanks) {
   spec.mutable_gang()->mutable_stream()->set_epochs(1);
   spec.mutable_gang()->mutable_evaluation()->set_sequences(5);
   spec.mutable_gang()->mutable_evaluation()->set_every_tokens(64);
+  spec.mutable_gang()->mutable_evaluation()->set_held_out_rows(50);
   for (const uint64_t seed : {0, 1}) AddRun(spec, absl::StrCat("run-", seed), "layers.1", seed);
-  TrainInto(fixture, spec, 1);
+  const auto alone = TrainInto(fixture, spec, 1);
   v1::TrainerSpec together = spec;
   together.set_artifact_root(fixture.Path("together"));
   ASSERT_EQ(mkdir(together.artifact_root().c_str(), 0755), 0);
-  TrainInto(fixture, together, 3);
+  const auto with_others = TrainInto(fixture, together, 3);
   for (const char* run_id : {"run-0", "run-1"}) {
     const auto files = fixture.ExportOf(together, run_id);
     EXPECT_EQ(files, fixture.ExportOf(spec, run_id)) << run_id;
+    EXPECT_EQ(with_others.at(run_id).result().held_out_rows().sha256(),
+              alone.at(run_id).result().held_out_rows().sha256());
     const std::string& csv = files.at("evaluation.csv");
     EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 40 * 15 / 64);
   }
