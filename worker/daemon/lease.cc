@@ -14,7 +14,7 @@ LeasePhase Lease::Phase(absl::Duration now) const {
   if (length_ == absl::ZeroDuration()) return LeasePhase::kNone;
   const absl::Duration remaining = Remaining(now);
   if (remaining >= length_ / 3) return LeasePhase::kHeld;
-  return remaining >= length_ / 10 ? LeasePhase::kEnding : LeasePhase::kOver;
+  return remaining >= length_ / kLastShare ? LeasePhase::kEnding : LeasePhase::kOver;
 }
 
 absl::Duration Lease::Remaining(absl::Duration now) const {

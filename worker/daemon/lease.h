@@ -3,6 +3,8 @@
 #ifndef SEEDBED_WORKER_DAEMON_LEASE_H_
 #define SEEDBED_WORKER_DAEMON_LEASE_H_
 
+#include <cstdint>
+
 #include "absl/time/time.h"
 
 namespace seedbed {
@@ -26,7 +28,12 @@ class Lease {
   // Zero when it is over or was never had.
   absl::Duration Remaining(absl::Duration now) const;
 
+  // From when on it is kOver; infinitely long ago where there was none.
+  absl::Duration OverAt() const { return from_ + length_ - length_ / kLastShare; }
+
  private:
+  static constexpr int64_t kLastShare = 10;  // With less than one in so many of it left, a lease is over.
+
   absl::Duration from_ = -absl::InfiniteDuration();
   absl::Duration length_ = absl::ZeroDuration();
 };

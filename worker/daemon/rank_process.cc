@@ -10,6 +10,7 @@
 #include "common/status.h"
 #include "common/utf8.h"
 #include "worker/daemon/slots.h"
+#include "worker/trainer/process_setup.h"
 
 namespace seedbed {
 namespace {
@@ -163,6 +164,10 @@ void RankProcess::Terminate(StopReason reason, absl::Duration now) {
   process_->Signal(SIGTERM);
 }
 
+void RankProcess::RunUntil(absl::Duration lease_over_at) {
+  if (process_.has_value()) process_->RunUntil(lease_over_at);
+}
+
 void RankProcess::Kill() {
   if (process_.has_value()) process_->Signal(SIGKILL);
 }
@@ -208,6 +213,9 @@ std::optional<v1::Failure> RankProcess::ExplainEnd(const ExitStatus& exit) const
     return MakeFailure(v1::FAILURE_KIND_WORKER_LOST, absl::StrCat("was stopped: ", ToText(*stop_reason_)));
   }
   if (tracker_.own_failure().has_value()) return tracker_.own_failure();
+  if (exit.signal == 0 && exit.exit_code == kLeaseOverExitCode) {
+    return MakeFailure(v1::FAILURE_KIND_WORKER_LOST, absl::StrCat("ended: ", ToText(StopReason::kLeaseEnding)));
+  }
   if (!exit.ok()) return MakeFailure(v1::FAILURE_KIND_RANK_DIED, exit.ToString());
   if (process_->is_within_message()) {
     return MakeFailure(v1::FAILURE_KIND_INTERNAL, absl::StrCat(exit.ToString(), " in the middle of a message"));

@@ -47,6 +47,9 @@ class RankProcess {
   // changed. Never blocks on the rank.
   bool Advance(absl::Duration now);
 
+  // It ends by itself then, by the monotonic clock, unless it is told a later time before.
+  void RunUntil(absl::Duration lease_over_at);
+
   // SIGTERM, and SIGKILL `stop_grace` later. Only the first call counts.
   void Terminate(StopReason reason, absl::Duration now);
   // SIGKILL.

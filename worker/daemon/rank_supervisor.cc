@@ -79,6 +79,7 @@ void RankSupervisor::Loop() {
     const Orders orders = ReadOrders();
     metrics_->SetLease(orders.lease.Remaining(clock_->Monotonic()));
     changed |= Execute(Reconcile(Observe(orders)), orders.directive.get());
+    for (const auto& [id, rank] : ranks_) rank->RunUntil(orders.lease.OverAt());
     if (changed) {
       Publish(orders);
     } else {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <fstream>
 #include <utility>
 
@@ -33,7 +34,9 @@ absl::StatusOr<TrainerProcess> TrainerProcess::Spawn(const std::string& trainer_
                                                      std::vector<std::string> arguments, const std::string& log_path) {
   ASSIGN_OR_RETURN(Pipe lifeline, MakePipe());
   ASSIGN_OR_RETURN(Pipe messages, MakePipe());
-  if (fcntl(messages.read_end.get(), F_SETFL, O_NONBLOCK) != 0) return ErrnoStatus(errno, "message pipe");
+  for (const int fd : {messages.read_end.get(), lifeline.write_end.get()}) {
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) return ErrnoStatus(errno, "pipe to a trainer");
+  }
   SpawnOptions spawn;
   spawn.argv = {trainer_path};
   spawn.argv.insert(spawn.argv.end(), arguments.begin(), arguments.end());
@@ -60,6 +63,13 @@ absl::Status TrainerProcess::ReadMessages(const std::function<absl::Status(const
     }
   }
   return absl::OkStatus();
+}
+
+void TrainerProcess::RunUntil(absl::Duration lease_over_at) {
+  if (std::exchange(told_until_, lease_over_at) == lease_over_at) return;
+  const int64_t milliseconds = absl::ToInt64Milliseconds(lease_over_at);
+  // Whole or not at all. A pipe that is full belongs to a process that has stood still for hours: let it end.
+  [[maybe_unused]] const ssize_t written = write(lifeline_.get(), &milliseconds, sizeof milliseconds);
 }
 
 absl::Status TrainerProcess::TakeFrames(const std::function<absl::Status(const v1::RankMessage&)>& take) {

@@ -1,7 +1,8 @@
 // A seedbed-trainer as a process, and the pipe over which it talks.
 //
 // It gets the read end of a pipe as standard input, whose other end only the daemon holds: end of file there tells it
-// that the daemon is dead, however that came. Its messages come over descriptor 3.
+// that the daemon is dead, however that came. What comes before the end is until when it may run
+// (worker/trainer/process_setup.h). Its messages come over descriptor 3.
 #ifndef SEEDBED_WORKER_DAEMON_TRAINER_PROCESS_H_
 #define SEEDBED_WORKER_DAEMON_TRAINER_PROCESS_H_
 
@@ -13,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/subprocess.h"
 #include "google/protobuf/message_lite.h"
 #include "proto/framing/framing.h"
@@ -45,6 +47,10 @@ class TrainerProcess {
   // It has begun a message that it has not ended.
   bool is_within_message() const { return frames_.pending_bytes() > 0; }
 
+  // Tells the process that it must be gone by then, by Clock::Monotonic(), unless it is told a later time before. It
+  // sees to that by itself, so it holds while this daemon stands still. Never blocks; the same time again does nothing.
+  void RunUntil(absl::Duration lease_over_at);
+
   // To the whole process group.
   void Signal(int signal) const { process_.Signal(signal); }
   // Reaps the process if it has ended; nullopt while it runs.
@@ -58,6 +64,7 @@ class TrainerProcess {
   absl::Status GiveUp(const absl::Status& why);
 
   FrameReader frames_;
+  absl::Duration told_until_ = -absl::InfiniteDuration();
   OwnedFd lifeline_;  // Write end of its standard input.
   OwnedFd messages_;
   Subprocess process_;  // Destroyed first.

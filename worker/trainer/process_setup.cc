@@ -1,30 +1,57 @@
 #include "worker/trainer/process_setup.h"
 
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <thread>
 
 #include "ATen/Context.h"
 #include "ATen/Parallel.h"
 #include "absl/strings/match.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
 
 namespace seedbed {
 namespace {
 
 constexpr int kTopPadBytes = 64 << 20;
+// poll's clock stands still while the machine sleeps, a lease's does not.
+constexpr absl::Duration kLongestWait = absl::Seconds(1);
 
 void ExitOnSignal(int) { _exit(kTerminatedExitCode); }
 
-void ExitAtEndOfInput() {
-  char ignored[64];
+// Blocks for a while, or until standard input has something to read.
+bool AwaitInput(absl::Duration until) {
+  const absl::Duration left = std::clamp(until - Clock::Real()->Monotonic(), absl::ZeroDuration(), kLongestWait);
+  pollfd input = {STDIN_FILENO, POLLIN, 0};
+  return poll(&input, 1, static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1))))) > 0;
+}
+
+// The newest time that has come; `until` where there is none.
+absl::Duration ReadLease(absl::Duration until) {
+  int64_t times[64];  // Each is written at once, so none is ever read in part.
+  const ssize_t bytes = read(STDIN_FILENO, times, sizeof times);
+  if (bytes == 0 || (bytes < 0 && errno != EINTR)) _exit(kWorkerGoneExitCode);
+  const ssize_t count = bytes / static_cast<ssize_t>(sizeof times[0]);
+  return count > 0 ? absl::Milliseconds(times[count - 1]) : until;
+}
+
+void ExitWhenUnsupervised() {
+  absl::Duration until = absl::InfiniteDuration();
   while (true) {
-    const ssize_t count = read(STDIN_FILENO, ignored, sizeof ignored);
-    if (count == 0 || (count < 0 && errno != EINTR)) _exit(kWorkerGoneExitCode);
+    // What waits is read first: after a standstill of this process it may hold a longer lease.
+    if (AwaitInput(until)) {
+      until = ReadLease(until);
+    } else if (Clock::Real()->Monotonic() >= until) {
+      _exit(kLeaseOverExitCode);
+    }
   }
 }
 
@@ -51,7 +78,7 @@ void KeepFreedMemory() {
   mallopt(M_TOP_PAD, kTopPadBytes);
 }
 
-void EndWithWorker() { std::thread(ExitAtEndOfInput).detach(); }
+void EndWithWorker() { std::thread(ExitWhenUnsupervised).detach(); }
 
 void SetUpLibTorch(int threads, const std::string& device) {
   at::set_num_threads(threads);

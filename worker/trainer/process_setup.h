@@ -8,6 +8,7 @@ namespace seedbed {
 
 // Exit codes that the worker knows.
 inline constexpr int kWorkerGoneExitCode = 70;   // The worker has died or closed its pipes.
+inline constexpr int kLeaseOverExitCode = 71;    // The worker let its lease run out, and this process with it.
 inline constexpr int kTerminatedExitCode = 143;  // SIGTERM.
 
 // SIGTERM ends the process at once: whatever it has written is complete or under a temporary name. A pipe without a
@@ -23,7 +24,10 @@ void AllowManyOpenFiles();
 void KeepFreedMemory();
 
 // Ends the process once standard input, a pipe that the worker holds the other end of, has no writer any more: no rank
-// outlives its worker, however that dies.
+// outlives its worker, however that dies. Nor does it outlive the worker's lease, also where the worker stands still
+// (SIGSTOP, a debugger) and stops nothing: what comes over the pipe are times, int64_t in native order, in
+// milliseconds of Clock::Monotonic(), which this machine's processes share. The process ends at the newest of them;
+// until the first comes it may run.
 void EndWithWorker();
 
 // Threads within an operation; operations run one at a time. On a GPU also: the same result every time. Call before

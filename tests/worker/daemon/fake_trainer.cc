@@ -1,7 +1,7 @@
 // Stands in for seedbed-trainer. What it does is the part of its gang's id before the first "-"; see kBehaviours. With
 // --inspect it is the part of the sweep's name.
 // In the artifact folder it leaves, named by its rank: .starts, a line with its process id for every start; .spec, its
-// spec; .eof once it has seen the end of its standard input.
+// spec; .lease, the first time that came over its standard input; .eof once it has seen the end of that.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +19,7 @@
 #include "absl/strings/str_split.h"
 #include "proto/framing/framing.h"
 #include "seedbed/v1/trainer.pb.h"
+#include "worker/trainer/process_setup.h"
 
 namespace seedbed {
 namespace {
@@ -103,6 +104,7 @@ class FakeTrainer {
   int GiveUp();
   int GiveUpAndHang();
   int Chatter();
+  int EndWithLease();
   int CheckSurroundings();
 
   const v1::TrainerSpec spec_;
@@ -124,6 +126,7 @@ int FakeTrainer::Run() {
                                                                             {"giveup", &FakeTrainer::GiveUp},
                                                                             {"giveuphang", &FakeTrainer::GiveUpAndHang},
                                                                             {"chatter", &FakeTrainer::Chatter},
+                                                                            {"lease", &FakeTrainer::EndWithLease},
                                                                             {"check", &FakeTrainer::CheckSurroundings}};
   const std::string name = std::vector<std::string>(absl::StrSplit(spec_.gang().gang_id(), '-'))[0];
   const auto behaviour = kBehaviours.find(name);
@@ -205,6 +208,14 @@ int FakeTrainer::GiveUpAndHang() {
 int FakeTrainer::Chatter() {
   SayHello();
   for (int64_t step = 1;; ++step) SendProgress(step);
+}
+
+int FakeTrainer::EndWithLease() {
+  SayHello();
+  int64_t milliseconds = 0;
+  if (read(STDIN_FILENO, &milliseconds, sizeof milliseconds) != sizeof milliseconds) return 9;
+  std::ofstream(File(".lease")) << milliseconds << "\n";
+  return kLeaseOverExitCode;
 }
 
 int FakeTrainer::CheckSurroundings() {

@@ -12,6 +12,7 @@ TEST(LeaseTest, ThereIsNoneAtFirst) {
   EXPECT_EQ(lease.Phase(At(0)), LeasePhase::kNone);
   EXPECT_EQ(lease.Phase(At(1'000'000)), LeasePhase::kNone);
   EXPECT_EQ(lease.Remaining(At(0)), absl::ZeroDuration());
+  EXPECT_EQ(lease.OverAt(), -absl::InfiniteDuration());
 }
 
 TEST(LeaseTest, RunsFromTheSendingOfTheReport) {
@@ -23,6 +24,7 @@ TEST(LeaseTest, RunsFromTheSendingOfTheReport) {
   EXPECT_EQ(lease.Phase(At(121)), LeasePhase::kEnding);
   EXPECT_EQ(lease.Phase(At(127)), LeasePhase::kEnding);
   EXPECT_EQ(lease.Phase(At(128)), LeasePhase::kOver);  // Before its end: to be stopped takes time.
+  EXPECT_EQ(lease.OverAt(), At(127));
   EXPECT_EQ(lease.Phase(At(500)), LeasePhase::kOver);
   EXPECT_EQ(lease.Remaining(At(500)), absl::ZeroDuration());
 }

@@ -173,6 +173,17 @@ TEST_F(RankProcessTest, TerminatingIsReportedAsTheWorkersDoing) {
   EXPECT_FALSE(folders_.SawEndOfInput("hang"));
 }
 
+TEST_F(RankProcessTest, ARankThatEndedWithItsLeaseIsNoFaultOfTheGang) {
+  const auto rank = Start("lease");
+  rank->RunUntil(absl::Milliseconds(123'456));
+  rank->RunUntil(absl::Milliseconds(123'456));
+  ASSERT_TRUE(AdvanceToEnd(*rank));
+  EXPECT_EQ(folders_.Lease("lease"), absl::Milliseconds(123'456));
+  EXPECT_EQ(rank->status().failure().kind(), v1::FAILURE_KIND_WORKER_LOST);
+  EXPECT_THAT(rank->status().failure().message(), HasSubstr("lease"));
+  rank->RunUntil(absl::Milliseconds(200'000));  // Nobody is there to be told.
+}
+
 TEST_F(RankProcessTest, SigtermIgnoredIsSigkillAfterTheGrace) {
   const auto rank = Start("stubborn");
   ASSERT_TRUE(AdvanceToRunning(*rank));

@@ -92,6 +92,12 @@ TEST_F(RankSupervisorTest, AStubbornRankIsGoneBeforeItsLeaseEnds) {
   EXPECT_FALSE(IsAlive(folders_.Starts("stubborn").at(0)));
 }
 
+TEST_F(RankSupervisorTest, ARankIsToldHowLongItMayRunWithoutItsWorker) {
+  Direct({DesiredOn("cpu:0", "lease")}, absl::Seconds(30));
+  ASSERT_TRUE(WaitForState("lease", v1::RANK_STATE_EXITED));
+  EXPECT_EQ(folders_.Lease("lease"), clock_.Monotonic() + absl::Seconds(27));  // A tenth before its end.
+}
+
 TEST_F(RankSupervisorTest, ARankThatLostItsLeaseIsNotStartedAgain) {
   Direct({DesiredOn("cpu:0", "hang")}, absl::Seconds(6));
   ASSERT_TRUE(WaitForState("hang", v1::RANK_STATE_RUNNING));

@@ -2,6 +2,7 @@
 
 #include <fstream>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
 
@@ -68,6 +69,13 @@ std::vector<int> RankFolders::Starts(const std::string& gang_id, int rank) const
 
 bool RankFolders::SawEndOfInput(const std::string& gang_id, int rank) const {
   return PathExists(File(gang_id, rank, ".eof"));
+}
+
+absl::Duration RankFolders::Lease(const std::string& gang_id, int rank) const {
+  const auto contents = ReadFile(File(gang_id, rank, ".lease"));
+  int64_t milliseconds = 0;
+  const bool good = contents.ok() && absl::SimpleAtoi(*contents, &milliseconds);
+  return good ? absl::Milliseconds(milliseconds) : absl::ZeroDuration();
 }
 
 v1::TrainerSpec RankFolders::Spec(const std::string& gang_id, int rank) const {

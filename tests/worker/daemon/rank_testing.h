@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "seedbed/v1/worker.pb.h"
 #include "tests/common/testing.h"
 #include "worker/daemon/rank_process.h"
@@ -35,6 +36,8 @@ class RankFolders {
   // Process ids of the starts of a rank of attempt 1, oldest first.
   std::vector<int> Starts(const std::string& gang_id, int rank = 0) const;
   bool SawEndOfInput(const std::string& gang_id, int rank = 0) const;
+  // The first time that the fake trainer was told to run until; zero if none.
+  absl::Duration Lease(const std::string& gang_id, int rank = 0) const;
   v1::TrainerSpec Spec(const std::string& gang_id, int rank = 0) const;
 
   RankFolders();

@@ -146,6 +146,11 @@ std::optional<v1::RankMessage> RankProcess::WaitFor(const std::function<bool(con
   }
 }
 
+void RankProcess::RunUntil(absl::Duration lease_over_at) {
+  const int64_t milliseconds = absl::ToInt64Milliseconds(lease_over_at);
+  EXPECT_EQ(write(input_.get(), &milliseconds, sizeof milliseconds), static_cast<ssize_t>(sizeof milliseconds));
+}
+
 ExitStatus RankProcess::Finish() {
   if (messages_fd_.valid()) WaitFor([](const v1::RankMessage&) { return false; });
   return process_->Wait();

@@ -65,6 +65,8 @@ class RankProcess {
 
   // What the worker's death does.
   void CloseInput() { input_.Close(); }
+  // The worker's lease lasts until then, by Clock::Monotonic().
+  void RunUntil(absl::Duration lease_over_at);
   // The worker no longer reads.
   void CloseMessages() { messages_fd_.Close(); }
   void Signal(int signal) { process_->Signal(signal); }

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "common/clock.h"
 #include "common/file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -241,6 +242,14 @@ TEST_F(EndlessTest, EndsWithItsWorker) {
   ASSERT_TRUE(rank.WaitFor(Trains));
   rank.CloseInput();
   EXPECT_EQ(rank.Finish().exit_code, 70);
+}
+
+TEST_F(EndlessTest, EndsWithTheLeaseOfAWorkerThatStandsStill) {
+  RankProcess rank = Start(spec_);
+  ASSERT_TRUE(rank.WaitFor(Trains));
+  rank.RunUntil(Clock::Real()->Monotonic() + absl::Hours(1));
+  rank.RunUntil(Clock::Real()->Monotonic());
+  EXPECT_EQ(rank.Finish().exit_code, 71);
 }
 
 TEST_F(EndlessTest, EndsWhenNobodyReadsItsMessages) {
