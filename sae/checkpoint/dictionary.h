@@ -57,8 +57,11 @@ struct ExportedDictionary {
   std::string manifest_sha256;
 };
 
-// Writes `folder` so that it is complete or absent: staged beside it as `folder`.attempt-`attempt`.tmp, checksummed,
-// fsynced, renamed. A folder that is there already is replaced in one step. `facts_json` (a JSON object: run, data,
+// Where an attempt stages what it writes to `folder`: beside it, `folder`.attempt-`attempt`.tmp.
+std::string StagingFolder(const std::string& folder, int attempt);
+
+// Writes `folder` so that it is complete or absent: staged in StagingFolder(`folder`, `attempt`), checksummed, fsynced,
+// renamed. A folder that is there already is replaced in one step. `facts_json` (a JSON object: run, data,
 // metrics; run_facts.h) goes into the manifest as "facts"; `extra_files` (name to contents) lie beside the weights and
 // are listed too. Neither may depend on time, place or the number of ranks, so that equal runs give equal bytes.
 // Without a `format`, the first of kDictionaryFormats that can express the dictionary. Errors name the file, or say

@@ -72,7 +72,7 @@ absl::StatusOr<ExportedDictionary> Export(const Dictionary& dictionary, const st
   RETURN_IF_ERROR(format.check_expressible(dictionary));
   RETURN_IF_ERROR(CheckExtraFiles(extra_files, WeightsNameOf(format.format)));
 
-  const std::string staged = absl::StrCat(folder, ".attempt-", attempt, ".tmp");
+  const std::string staged = StagingFolder(folder, attempt);
   RETURN_IF_ERROR(RemoveAll(staged));  // Of a process that died in the middle of this attempt.
   absl::Cleanup remove_staged = [&staged] { RemoveAll(staged).IgnoreError(); };
   RETURN_IF_ERROR(MakeFolders(staged));
@@ -85,6 +85,10 @@ absl::StatusOr<ExportedDictionary> Export(const Dictionary& dictionary, const st
 }
 
 }  // namespace
+
+std::string StagingFolder(const std::string& folder, int attempt) {
+  return absl::StrCat(folder, ".attempt-", attempt, ".tmp");
+}
 
 absl::StatusOr<ExportedDictionary> ExportDictionary(const Dictionary& dictionary, const std::string& facts_json,
                                                     const std::map<std::string, std::string>& extra_files, int attempt,

@@ -152,11 +152,14 @@ absl::StatusOr<ExportedDictionary> WriteFolder(const TrainerPlan& plan, const Ho
                                                const RunProvenance& provenance) {
   const std::string sweep_folder = JoinPath(plan.spec.artifact_root(), plan.spec.gang().sweep_id());
   RETURN_IF_ERROR(MakeFolders(sweep_folder));
+  const std::string folder = JoinPath(sweep_folder, run.run_id());
+  const int attempt = plan.spec.gang().attempt();
+  // Of attempts that died in the middle of it. Their ranks are gone, or can't rename any more what is not there.
+  for (int earlier = 1; earlier < attempt; ++earlier) RETURN_IF_ERROR(RemoveAll(StagingFolder(folder, earlier)));
   std::map<std::string, std::string> files = EvaluationFiles(run.evaluations());
   files["training.csv"] = run.recorder().training_csv();
   return ExportDictionary(WithoutScale(run.dictionary(), provenance.input_scale, provenance.target_scale),
-                          FactsJson(plan, run, provenance), files, plan.spec.gang().attempt(),
-                          JoinPath(sweep_folder, run.run_id()));
+                          FactsJson(plan, run, provenance), files, attempt, folder);
 }
 
 }  // namespace

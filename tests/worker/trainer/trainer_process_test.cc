@@ -59,6 +59,19 @@ TEST(TrainerProcessTest, ThreeSeedsGiveThreeExportsOfTheSameBatches) {
   EXPECT_THAT(weights, SizeIs(3));
 }
 
+TEST(TrainerProcessTest, WhatEarlierAttemptsStagedIsRemoved) {
+  TrainerFixture fixture;
+  v1::TrainerSpec spec = fixture.Spec();
+  spec.mutable_gang()->set_attempt(3);
+  AddRun(spec, "run", "layers.1", 0);
+  for (const char* attempt : {"1", "2", "3", "4"}) {
+    ASSERT_TRUE(MakeFolders(fixture.Path(absl::StrCat("artifacts/sweep/run.attempt-", attempt, ".tmp/left"))).ok());
+  }
+  TrainInto(fixture, spec, 1);
+  // A later attempt's is none of this one's business.
+  EXPECT_THAT(ListFolder(fixture.Path("artifacts/sweep")).value(), ElementsAre("run", "run.attempt-4.tmp"));
+}
+
 TEST(TrainerProcessTest, RunsAreEvaluatedOnTokensThatTheyAreNotTrainedOn) {
   TrainerFixture fixture;
   v1::TrainerSpec spec = fixture.Spec();
