@@ -42,7 +42,8 @@ class RpcServer {
   int port_ = 0;
 };
 
-// Connects lazily and reconnects by itself (with back-off of at most 2 s). Keepalive finds a silent peer in 30 s.
+// Connects lazily, with 5 s for one connection, which a far or busy machine may need, and reconnects by itself (with
+// back-off of at most 2 s). Keepalive finds a silent peer in 30 s.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address);
 
 // Every unary call has a deadline.

@@ -1,5 +1,9 @@
 #include "proto/rpc/endpoint.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "grpcpp/completion_queue.h"
@@ -28,13 +32,34 @@ class RefusingService final : public v1::SweepService::Service {
   const absl::Status status_;
 };
 
-absl::Status Submit(int port, const v1::SubmitSweepRequest& request = {}) {
+absl::Status Submit(int port, const v1::SubmitSweepRequest& request = {}, absl::Duration timeout = absl::Seconds(10)) {
   const auto stub = v1::SweepService::NewStub(MakeChannel(absl::StrCat("127.0.0.1:", port)));
   grpc::ClientContext context;
-  SetDeadline(context, absl::Seconds(10));
+  SetDeadline(context, timeout);
   v1::SubmitSweepResponse response;
   return FromGrpcStatus(stub->SubmitSweep(&context, request, &response));
 }
+
+// A socket that the kernel connects to and that nobody answers on.
+class SilentListener {
+ public:
+  SilentListener() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&address), length), 0);
+    EXPECT_EQ(listen(fd_, 1), 0);
+    EXPECT_EQ(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length), 0);
+    port_ = ntohs(address.sin_port);
+  }
+  ~SilentListener() { close(fd_); }
+  int port() const { return port_; }
+
+ private:
+  const int fd_;
+  int port_ = 0;
+};
 
 // The serialized grpc.health.v1.HealthCheckResponse for the whole server.
 std::string Health(int port) {
@@ -140,6 +165,12 @@ TEST(EndpointTest, NobodyThereIsUnavailableAndADeadlineEndsTheWait) {
     port = (*server)->port();
   }
   EXPECT_EQ(Submit(port).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(ChannelTest, AServerThatIsSlowToAnswerTheConnectionIsWaitedFor) {
+  const SilentListener listener;
+  // UNAVAILABLE would mean that the connection was given up before.
+  EXPECT_EQ(Submit(listener.port(), {}, absl::Milliseconds(500)).code(), absl::StatusCode::kDeadlineExceeded);
 }
 
 }  // namespace
