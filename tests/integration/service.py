@@ -172,17 +172,8 @@ class Service:
         assert code in (0, -signal.SIGKILL), f"`seedbed up` ended with {code}\n{log}"
 
     def processes(self):
-        """Ids of all that was started from here and lives, by the mark in their environment."""
-        wanted = f"{MARK}={self.mark}".encode()
-        found = []
-        for entry in pathlib.Path("/proc").iterdir():
-            if entry.name.isdigit() and entry.name != str(os.getpid()):
-                try:
-                    if wanted in (entry / "environ").read_bytes().split(b"\0"):
-                        found.append(int(entry.name))
-                except OSError:
-                    pass  # It ended meanwhile, or is another user's.
-        return found
+        """Ids of all that was started from here and lives."""
+        return processes_with(f"{MARK}={self.mark}")
 
     def ranks(self):
         """Ids of the trainers that run."""
@@ -238,6 +229,19 @@ def read_json(path):
         return json.loads(pathlib.Path(path).read_text())
     except (OSError, ValueError):
         return None
+
+
+def processes_with(entry):
+    """Ids of the processes, but this one, with that entry ("NAME=VALUE") in the environment that they started with."""
+    pids = [int(process.name) for process in pathlib.Path("/proc").iterdir() if process.name.isdigit()]
+    return [pid for pid in pids if pid != os.getpid() and has_entry(pid, entry)]
+
+
+def has_entry(pid, entry):
+    try:
+        return entry.encode() in pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False  # It ended meanwhile, or is another user's.
 
 
 def program_of(pid):
