@@ -87,8 +87,8 @@ class CivetHttpServer final : public HttpServer {
 
   static int HandleMetrics(mg_connection* connection, void* self) {
     const Options& options = static_cast<CivetHttpServer*>(self)->options_;
-    const std::string body =
-        options.metrics == nullptr ? "" : prometheus::TextSerializer().Serialize(options.metrics->Collect());
+    std::string body;
+    for (const auto& metrics : options.metrics) body += prometheus::TextSerializer().Serialize(metrics->Collect());
     Respond(connection, 200, "OK", "text/plain; version=0.0.4; charset=utf-8", body);
     return 1;
   }

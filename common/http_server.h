@@ -26,8 +26,8 @@ class HttpServer {
 
   struct Options {
     std::string host = "127.0.0.1";
-    int port = 0;  // 0 = a free one.
-    std::shared_ptr<prometheus::Collectable> metrics;
+    int port = 0;                                                   // 0 = a free one.
+    std::vector<std::shared_ptr<prometheus::Collectable>> metrics;  // Of different names.
     // OK = 200 "ok"; anything else = 503 with the message. Must be thread-safe and quick.
     std::function<absl::Status()> health;
     std::vector<Page> pages;

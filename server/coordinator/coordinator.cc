@@ -109,6 +109,7 @@ void Coordinator::AfterCommit(const std::vector<v1::Event>& events) {
     if (event.gang_attempt_ended().has_failure()) {
       metrics_->AttemptFailed(event.gang_attempt_ended().failure().kind());
     }
+    if (event.has_run_failed()) metrics_->RunFailed(event.run_failed().failure().kind());
   }
   for (const absl::string_view sweep_id : sweeps) watchers_.NotifyEvents(sweep_id);
 }

@@ -45,6 +45,10 @@ CoordinatorMetrics::CoordinatorMetrics()
                            .Name("seedbed_coordinator_attempts_failed_total")
                            .Help("Attempts of gangs that failed, by kind of failure")
                            .Register(registry_)),
+      runs_failed_(BuildCounter()
+                       .Name("seedbed_coordinator_runs_failed_total")
+                       .Help("Runs that were given up, by kind of failure")
+                       .Register(registry_)),
       inspections_(BuildCounter()
                        .Name("seedbed_coordinator_inspections_total")
                        .Help("Sweeps whose files were to be inspected, by outcome")
@@ -67,7 +71,14 @@ CoordinatorMetrics::CoordinatorMetrics()
       sessions_(OneGauge(registry_, "seedbed_coordinator_sessions", "Open worker streams")),
       watchers_(OneGauge(registry_, "seedbed_coordinator_watchers", "Open WatchSweep streams")),
       log_writable_(OneGauge(registry_, "seedbed_coordinator_log_writable",
-                             "1 while the event log takes events, 0 since it last refused one")) {}
+                             "1 while the event log takes events, 0 since it last refused one")) {
+  // A series that begins at 1 has no increase: all are there from the start.
+  for (int kind = 1; kind < v1::FailureKind_ARRAYSIZE; ++kind) {
+    const std::string name = FailureKindName(static_cast<v1::FailureKind>(kind));
+    attempts_failed_.Add({{"kind", name}});
+    runs_failed_.Add({{"kind", name}});
+  }
+}
 
 void CoordinatorMetrics::SetGaugeSource(std::function<CoordinatorGauges()> source) {
   absl::MutexLock lock(&source_mutex_);
@@ -83,6 +94,10 @@ void CoordinatorMetrics::AppendFailed() { append_failures_.Increment(); }
 
 void CoordinatorMetrics::AttemptFailed(v1::FailureKind kind) {
   attempts_failed_.Add({{"kind", FailureKindName(kind)}}).Increment();
+}
+
+void CoordinatorMetrics::RunFailed(v1::FailureKind kind) {
+  runs_failed_.Add({{"kind", FailureKindName(kind)}}).Increment();
 }
 
 void CoordinatorMetrics::InspectionEnded(absl::string_view outcome, absl::Duration took) {

@@ -47,6 +47,7 @@ class CoordinatorMetrics final : public prometheus::Collectable {
   void EventsAppended(int count, absl::Duration took);
   void AppendFailed();
   void AttemptFailed(v1::FailureKind kind);
+  void RunFailed(v1::FailureKind kind);
   // `outcome` is a label's value.
   void InspectionEnded(absl::string_view outcome, absl::Duration took);
   void RpcEnded(absl::string_view method, absl::string_view code, absl::Duration took);
@@ -62,6 +63,7 @@ class CoordinatorMetrics final : public prometheus::Collectable {
   prometheus::Counter& append_failures_;
   prometheus::Histogram& append_seconds_;
   prometheus::Family<prometheus::Counter>& attempts_failed_;
+  prometheus::Family<prometheus::Counter>& runs_failed_;
   prometheus::Family<prometheus::Counter>& inspections_;
   prometheus::Histogram& inspection_seconds_;
   prometheus::Family<prometheus::Gauge>& sweeps_;

@@ -1,5 +1,6 @@
 #include "server/coordinator/coordinator_server.h"
 
+#include "common/disk_space.h"
 #include "common/status.h"
 
 namespace seedbed {
@@ -22,7 +23,11 @@ absl::StatusOr<std::unique_ptr<CoordinatorServer>> CoordinatorServer::Start(cons
   HttpServer::Options http;
   http.host = options.http.host;
   http.port = options.http.port;
-  http.metrics = server->metrics_;
+  http.metrics = {server->metrics_};
+  if (!options.database.empty()) {
+    http.metrics.push_back(
+        std::make_shared<DiskSpace>(std::map<std::string, std::string>{{"database", options.database}}));
+  }
   http.health = [coordinator] { return coordinator->Health(); };
   ASSIGN_OR_RETURN(server->http_, HttpServer::Start(http));
   return server;

@@ -3,6 +3,7 @@
 #define SEEDBED_SERVER_COORDINATOR_COORDINATOR_SERVER_H_
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -26,6 +27,7 @@ class CoordinatorServer {
   struct Options {
     HostPort listen;  // Port 0 = a free one.
     HostPort http;
+    std::string database;  // Path of what `store` keeps, whose disk /metrics tells of; "" = nowhere.
     CoordinatorOptions coordinator;
   };
 

@@ -54,6 +54,7 @@ absl::StatusOr<CoordinatorServer::Options> MakeOptions(const Flags& flags) {
   if (!flags.results_address.empty()) {
     RETURN_IF_ERROR(ParseHostPort("--results-address", flags.results_address).status());
   }
+  options.database = flags.db;
   options.coordinator.lease = absl::Seconds(flags.lease_seconds);
   options.coordinator.inspections.first_worker = absl::Seconds(flags.first_worker_seconds);
   options.coordinator.results_address = flags.results_address;

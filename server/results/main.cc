@@ -11,6 +11,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "common/daemon.h"
+#include "common/disk_space.h"
 #include "common/file.h"
 #include "common/http_server.h"
 #include "common/logging.h"
@@ -126,7 +127,8 @@ absl::Status Serve(const Flags& flags, ShutdownSignals& signals) {
   HttpServer::Options http_options;
   http_options.host = http.host;
   http_options.port = http.port;
-  http_options.metrics = metrics.registry();
+  http_options.metrics = {metrics.registry(),
+                          std::make_shared<DiskSpace>(std::map<std::string, std::string>{{"database", flags.db}})};
   http_options.pages = {{"/report/", [&store](const std::string& sweep_id) { return StoredReport(*store, sweep_id); }}};
   http_options.health = [&store] { return store->LoadCursor().status(); };
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http_server, HttpServer::Start(std::move(http_options)));

@@ -53,7 +53,10 @@ ResultsMetrics::ResultsMetrics()
       seconds_(MakeHistogram(*registry_, "seedbed_results_agreement_seconds",
                              "Time that computing the agreement of a sibling set took, retries included.")),
       gap_(MakeGauge(*registry_, "seedbed_results_largest_gap",
-                     "Largest upper bound minus mean cosine of the agreement computed last.")) {}
+                     "Largest upper bound minus mean cosine of the agreement computed last.")),
+      shared_(
+          MakeGauge(*registry_, "seedbed_results_shared_fraction",
+                    "Fraction of latents that are strictly shared, mean over pairs of the agreement computed last.")) {}
 
 void ResultsMetrics::SetPending(const std::vector<v1::Agreement>& requests) {
   double pairs = 0;
@@ -68,6 +71,7 @@ void ResultsMetrics::CountComputed(const v1::Agreement& agreement, double second
   for (const v1::PairAgreement& pair : agreement.pairs()) uncertified_.Increment(Certified(pair) ? 0 : 1);
   seconds_.Observe(seconds);
   gap_.Set(LargestGap(agreement));
+  shared_.Set(agreement.siblings().shared_strict().mean());
 }
 
 }  // namespace seedbed

@@ -44,6 +44,7 @@ class ResultsMetrics {
   prometheus::Counter& uncertified_;
   prometheus::Histogram& seconds_;
   prometheus::Gauge& gap_;
+  prometheus::Gauge& shared_;
 };
 
 }  // namespace seedbed

@@ -17,6 +17,7 @@
 namespace seedbed {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -84,7 +85,7 @@ TEST(HttpServerTest, HealthFollowsItsFunction) {
 TEST(HttpServerTest, MetricsAreTheRegistrysNow) {
   HttpServer::Options options;
   auto registry = std::make_shared<prometheus::Registry>();
-  options.metrics = registry;
+  options.metrics = {registry};
   auto& counter =
       prometheus::BuildCounter().Name("seedbed_test_total").Help("Of this test").Register(*registry).Add({});
   const auto server = HttpServer::Start(options);
@@ -95,6 +96,19 @@ TEST(HttpServerTest, MetricsAreTheRegistrysNow) {
   EXPECT_THAT(response, HasSubstr("seedbed_test_total 2"));
   EXPECT_THAT(response, HasSubstr("# TYPE seedbed_test_total counter"));
   EXPECT_THAT(response, HasSubstr("Content-Type: text/plain; version=0.0.4"));
+}
+
+TEST(HttpServerTest, MetricsOfSeveralRegistriesAreOnePage) {
+  HttpServer::Options options;
+  for (const char* name : {"seedbed_first_total", "seedbed_second_total"}) {
+    auto registry = std::make_shared<prometheus::Registry>();
+    prometheus::BuildCounter().Name(name).Register(*registry).Add({});
+    options.metrics.push_back(registry);
+  }
+  const auto server = HttpServer::Start(options);
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_THAT(Get((*server)->port(), "/metrics"),
+              AllOf(HasSubstr("seedbed_first_total 0"), HasSubstr("seedbed_second_total 0")));
 }
 
 TEST(HttpServerTest, WithoutRegistryAndHealthItStillAnswers) {

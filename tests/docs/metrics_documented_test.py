@@ -4,12 +4,12 @@ import re
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-NAME = re.compile(r"seedbed_(?:coordinator|worker|results|run)_[a-z0-9_]+")
+NAME = re.compile(r"seedbed_(?:coordinator|worker|results|run|disk)_[a-z0-9_]+")
 
 
 def names_in_code():
     found = set()
-    for folder in ("server", "worker", "client"):
+    for folder in ("common", "server", "worker", "client"):
         for path in (ROOT / folder).rglob("*.cc"):
             found |= {quoted for quoted in re.findall(r'"(seedbed_[a-z0-9_]+)"', path.read_text()) if NAME.fullmatch(quoted)}
     return found

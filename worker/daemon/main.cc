@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "common/daemon.h"
+#include "common/disk_space.h"
 #include "common/http_server.h"
 #include "common/logging.h"
 #include "common/status.h"
@@ -45,8 +46,12 @@ absl::Status Serve(WorkerFlags flags, ShutdownSignals& signals) {
   Refusal refusal;
   flags.worker.on_refused = [&](const absl::Status& status) { refusal.Set(status); };
   const std::string name = flags.worker.name;
+  const RankOptions& ranks = flags.worker.ranks;
+  const auto disks = std::make_shared<DiskSpace>(
+      std::map<std::string, std::string>{{"artifacts", ranks.artifact_root}, {"scratch", ranks.scratch_root}});
   ASSIGN_OR_RETURN(const auto worker, Worker::Start(std::move(flags.worker), *registry, Clock::Real()));
-  HttpServer::Options http_options{flags.http.host, flags.http.port, registry, [&] { return worker->Health(); }};
+  HttpServer::Options http_options{
+      flags.http.host, flags.http.port, {registry, disks}, [&] { return worker->Health(); }};
   ASSIGN_OR_RETURN(const auto http, HttpServer::Start(std::move(http_options)));
   const std::string http_address = HostPort{flags.http.host, http->port()}.ToString();
   RETURN_IF_ERROR(WriteReadyFile(flags.ready_file, {{"http", http_address}, {"name", name}}));

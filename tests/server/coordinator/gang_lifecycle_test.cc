@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "prometheus/text_serializer.h"
 #include "tests/server/coordinator/coordinator_fixture.h"
 
 namespace seedbed {
@@ -203,6 +204,8 @@ TEST_F(GangLifecycleTest, ANanFailsItsRunAlone) {
   ASSERT_TRUE(worker_.Report().ok());
   EXPECT_EQ(GetSweep().state(), v1::SWEEP_STATE_FAILED);
   EXPECT_EQ(CountEvents(v1::Event::kSiblingSetFinished), 1) << "two of the three can be compared";
+  EXPECT_THAT(prometheus::TextSerializer().Serialize(metrics_.Collect()),
+              HasSubstr("seedbed_coordinator_runs_failed_total{kind=\"not_finite\"} 1"));
 }
 
 TEST_F(GangLifecycleTest, ARunOnOtherBatchesThanItsSiblingsFailsTheSweep) {

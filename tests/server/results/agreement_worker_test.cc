@@ -188,6 +188,7 @@ TEST_F(AgreementWorkerTest, ComputesWhatIsPendingInOrder) {
   EXPECT_EQ(Metric("seedbed_results_agreements_computed_total"), 3);
   EXPECT_EQ(Metric("seedbed_results_pairs_computed_total"), 9);
   EXPECT_NEAR(Metric("seedbed_results_largest_gap"), 1e-13, 1e-15);
+  EXPECT_EQ(Metric("seedbed_results_shared_fraction"), 0.25);
 }
 
 TEST_F(AgreementWorkerTest, TellsTheProgramEverythingItNeeds) {

@@ -104,6 +104,7 @@ v1::Agreement TestAnswer(const v1::Agreement& request, double pw_mcc) {
     }
   }
   answer.mutable_siblings()->set_pw_mcc(pw_mcc);
+  answer.mutable_siblings()->mutable_shared_strict()->set_mean(pw_mcc / 2);
   return answer;
 }
 
