@@ -29,8 +29,7 @@ target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE "${LibTorch_GLOO_
 target_compile_definitions(LibTorch::LibTorch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
 target_link_libraries(LibTorch::LibTorch INTERFACE "${LibTorch_CPU}" "${LibTorch_C10}")
 # The wheel's libraries ask for CUDA libraries that the CPU installation leaves out and that are never called there.
-target_link_options(LibTorch::LibTorch INTERFACE
-  "LINKER:--allow-shlib-undefined" "LINKER:-rpath,${LibTorch_DIR_LIB}")
+target_link_options(LibTorch::LibTorch INTERFACE "LINKER:--allow-shlib-undefined")
 
 find_library(LibTorch_CUDA torch_cuda PATHS "${LibTorch_DIR_LIB}" NO_DEFAULT_PATH)
 find_library(LibTorch_C10_CUDA c10_cuda PATHS "${LibTorch_DIR_LIB}" NO_DEFAULT_PATH)

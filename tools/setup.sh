@@ -6,11 +6,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-TORCH_VERSION=2.11.0
-# Of the CUDA that this torch is built with (its requirement cuda-toolkit 13.0.2): nvcc, ptxas and cudafe++, cicc, what
-# they include, CUB, and cuBLASLt.
-CUDA_WHEELS=(nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-cuda-cccl==13.0.85
-             nvidia-cublas==13.1.0.3)
+TORCH_VERSION=$(sed -n 's/^TORCH_VERSION=//p' tools/install_libtorch.sh)
+mapfile -t CUDA_WHEELS < <(grep -v '^#' tools/cuda_compiler.txt)
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
@@ -62,16 +59,8 @@ install_environment() {
   fi
   say "virtual environment: installing torch $TORCH_VERSION and tools/requirements.txt into .venv"
   rm -rf .venv
-  /usr/bin/python3 -m venv .venv
-  local pip=(.venv/bin/pip install --quiet --disable-pip-version-check)
-  if [ "$(torch_variant)" = cuda ]; then
-    "${pip[@]}" "torch==$TORCH_VERSION"
-  else
-    # Without a GPU the wheel needs two of its CUDA libraries to load; NCCL's is here for its header (preset cuda).
-    "${pip[@]}" --no-deps "torch==$TORCH_VERSION" nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85 \
-      nvidia-nccl-cu13==2.28.9
-  fi
-  "${pip[@]}" --no-deps -r tools/requirements.txt
+  bash tools/install_libtorch.sh .venv "$(torch_variant)"
+  .venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r tools/requirements.txt
   environment_key > .venv/.stamp
 }
 
