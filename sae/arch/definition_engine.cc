@@ -55,6 +55,7 @@ class DefinitionEngine final : public SaeEngine {
   double GradientNorm() override;
   void Update(const OptimizerUpdate& update) override;
   int64_t DeadLatents() const override;
+  StateTensors State() override;
 
  private:
   bool is_signum() const { return config_.optimizer.kind == OptimizerKind::kSignum; }
@@ -255,6 +256,18 @@ void DefinitionEngine::UpdateWithSignum(const OptimizerUpdate& update, const Sae
 
 int64_t DefinitionEngine::DeadLatents() const {
   return (rows_since_active_ > config_.dead_after_tokens).sum().item<int64_t>();
+}
+
+StateTensors DefinitionEngine::State() {
+  StateTensors state = {{"rows_since_active", rows_since_active_}};
+  ForEachTensor(parameters_, [&](const SaeTensorField& field) {
+    AddState(field.name,
+             {{"value", parameters_.*field.member},
+              {"moment1", moments1_.*field.member},
+              {"moment2", moments2_.*field.member}},
+             &state);
+  });
+  return state;
 }
 
 }  // namespace

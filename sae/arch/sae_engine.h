@@ -8,6 +8,7 @@
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
 #include "sae/checkpoint/sae_tensors.h"
+#include "sae/checkpoint/state_tensors.h"
 #include "sae/train/optimizer_update.h"
 
 namespace seedbed {
@@ -63,6 +64,12 @@ class SaeEngine {
 
   // Latents that have not fired for more than dead_after_tokens rows.
   virtual int64_t DeadLatents() const = 0;
+
+  // Between two steps: what the next ones depend on, in the memory that is trained (state_tensors.h).
+  virtual StateTensors State() = 0;
+
+  // State's tensors were written: what follows from them is made anew.
+  virtual void Restored() {}
 };
 
 }  // namespace seedbed

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 
 #include "ATen/TensorOperators.h"
@@ -102,6 +103,25 @@ StepMetrics SaeTrainer::Metrics(const at::Tensor& target, const BatchLosses& los
   metrics.loss = losses.loss;
   metrics.sparsity_coefficient = coefficient;
   return metrics;
+}
+
+StateTensors SaeTrainer::State() {
+  StateTensors state;
+  AddState("engine", engine_->State(), &state);
+  state["steps"] = SharedState(&steps_);
+  const auto add_numbers_of = [&state](const std::string& part) {
+    return [&state, part](const char* name, auto* number) { state[part + "." + name] = SharedState(number); };
+  };
+  optimizer_.VisitState(add_numbers_of("optimizer"));
+  sparsity_.VisitState(add_numbers_of("sparsity"));
+  threshold_.VisitState(add_numbers_of("threshold"));
+  return state;
+}
+
+absl::Status SaeTrainer::Restore(const StateTensors& state) {
+  RETURN_IF_ERROR(RestoreState(state, State()));
+  engine_->Restored();
+  return absl::OkStatus();
 }
 
 Dictionary SaeTrainer::ExportDictionary() const {

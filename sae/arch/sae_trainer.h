@@ -28,6 +28,8 @@ class SaeTrainer final : public TrainableSae {
   absl::StatusOr<StepMetrics> Step(const at::Tensor& input, const at::Tensor& target) override;
   using TrainableSae::Step;
   int64_t steps() const override { return steps_; }
+  StateTensors State() override;
+  absl::Status Restore(const StateTensors& state) override;
   Dictionary ExportDictionary() const override;
 
  private:

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "sae/arch/sae_config.h"
 #include "sae/checkpoint/dictionary.h"
+#include "sae/checkpoint/state_tensors.h"
 
 namespace seedbed {
 
@@ -47,6 +48,16 @@ class TrainableSae {
   absl::StatusOr<StepMetrics> Step(const at::Tensor& batch) { return Step(batch, batch); }
 
   virtual int64_t steps() const = 0;
+
+  // All that further steps depend on besides the config: parameters, moments, counters, thresholds, controllers. In the
+  // SAE's own memory and on its device, unchanged until the next Step; what is queued on the current stream of a GPU
+  // from here on sees it whole (state_tensors.h).
+  virtual StateTensors State() = 0;
+
+  // Before a Step: takes what State gave of an SAE of the same config and device type, copied in between. From here on
+  // every step leaves the bytes that it would have left there. INVALID_ARGUMENT, naming the tensor, for a state of
+  // another config; all stays as it was then.
+  virtual absl::Status Restore(const StateTensors& state) = 0;
 
   // What was learnt so far as it encodes and reconstructs after training: a copy, on the CPU.
   virtual Dictionary ExportDictionary() const = 0;

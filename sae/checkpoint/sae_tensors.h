@@ -34,6 +34,13 @@ inline constexpr SaeTensorField kSaeTensorFields[] = {
     {"skip_weight", &SaeTensors::skip_weight},
 };
 
+// `member` is one of kSaeTensorFields.
+inline const char* NameOf(at::Tensor SaeTensors::*member) {
+  const SaeTensorField* field = kSaeTensorFields;
+  while (field->member != member) ++field;
+  return field->name;
+}
+
 }  // namespace seedbed
 
 #endif  // SEEDBED_SAE_CHECKPOINT_SAE_TENSORS_H_

@@ -6,11 +6,12 @@ void ActivationThreshold::Advance(double smallest) {
   last_ = smallest;
   const int64_t step = step_++;
   if (options_.start == Start::kZero) {
-    if (smallest > 0) average_ = options_.decay * average_.value_or(0) + (1 - options_.decay) * smallest;
+    if (smallest <= 0) return;
+  } else if (step <= options_.start_step) {
     return;
   }
-  if (step <= options_.start_step) return;
-  average_ = average_.has_value() ? options_.decay * *average_ + (1 - options_.decay) * smallest : smallest;
+  const bool is_first = counted_++ == 0 && options_.start == Start::kFirst;
+  average_ = is_first ? smallest : options_.decay * average_ + (1 - options_.decay) * smallest;
 }
 
 }  // namespace seedbed

@@ -3,7 +3,6 @@
 #define SEEDBED_SAE_TRAIN_ACTIVATION_THRESHOLD_H_
 
 #include <cstdint>
-#include <optional>
 
 namespace seedbed {
 
@@ -26,13 +25,23 @@ class ActivationThreshold {
   void Advance(double smallest);
 
   // Where no step counted so far, the last step's smallest activation.
-  double value() const { return average_.value_or(last_); }
+  double value() const { return counted_ > 0 ? average_ : last_; }
+
+  // Calls visit(name, address) for every number that decides what follows, besides the options.
+  template <typename Visit>
+  void VisitState(Visit&& visit) {
+    visit("step", &step_);
+    visit("last", &last_);
+    visit("counted", &counted_);
+    visit("average", &average_);
+  }
 
  private:
   Options options_;
   int64_t step_ = 0;
   double last_ = 0;
-  std::optional<double> average_;
+  int64_t counted_ = 0;  // Steps that are in the average.
+  double average_ = 0;
 };
 
 }  // namespace seedbed

@@ -35,6 +35,14 @@ class OptimizerSchedule {
 
   OptimizerUpdate Next(double learning_rate, double gradient_scale);
 
+  // Calls visit(name, address) for every number that decides what follows, besides the options.
+  template <typename Visit>
+  void VisitState(Visit&& visit) {
+    visit("step", &step_);
+    visit("largest_rate", &largest_rate_);
+    visit("weight_sum", &weight_sum_);
+  }
+
  private:
   OptimizerOptions options_;
   int64_t step_ = 0;

@@ -47,6 +47,25 @@ class SparsityController {
   // hardly learn and L0 falls no faster.
   void Advance(double l0, double variance, double in_force);
 
+  // Calls visit(name, address) for every number that decides what follows, besides the options.
+  template <typename Visit>
+  void VisitState(Visit&& visit) {
+    visit("step", &step_);
+    visit("spent", &spent_);
+    visit("smoothed_l0", &smoothed_l0_);
+    visit("smoothed_weight", &smoothed_weight_);
+    visit("distance", &distance_);
+    visit("lag", &lag_);
+    visit("moved", &moved_);
+    visit("lag_moved", &lag_moved_);
+    visit("spent_each", &spent_each_);
+    visit("start_distance", &start_distance_);
+    visit("start_spent", &start_spent_);
+    visit("largest_log_factor", &largest_log_factor_);
+    visit("integral", &integral_);
+    visit("proportional", &proportional_);
+  }
+
  private:
   static constexpr double kLargestLogFactor = 9.210340371976184;  // log 10^4
 

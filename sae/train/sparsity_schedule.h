@@ -30,6 +30,13 @@ class SparsitySchedule {
   // sum |row - mean|^2 / rows.
   void Advance(double l0, double variance);
 
+  // Calls visit(name, address) for every number that decides what follows, besides the options.
+  template <typename Visit>
+  void VisitState(Visit&& visit) {
+    visit("schedule_step", &step_);
+    if (controller_.has_value()) controller_->VisitState(visit);
+  }
+
  private:
   // The part of the coefficient that the warm-up lets through in the next step.
   double WarmupPart() const;

@@ -7,6 +7,7 @@
 
 #include "sae/arch/kernels/latent_order.h"
 #include "sae/arch/sae_config.h"
+#include "sae/checkpoint/state_tensors.h"
 
 namespace seedbed {
 
@@ -30,6 +31,9 @@ class FiringRecord {
 
   // How many have not fired for more than dead_after_tokens rows.
   int64_t DeadLatents() const;
+
+  // Between two batches.
+  StateTensors State() { return {{"rows_since_active", SharedState(&rows_since_)}}; }
 
  private:
   const Convention convention_;

@@ -30,6 +30,12 @@ void Parameter::Set(const at::Tensor& value) {
   if (!moment2_.defined()) moment1_.copy_(value_);
 }
 
+StateTensors Parameter::State() const {
+  StateTensors state = {{"value", value()}, {"moment1", moment1_.narrow(-1, 0, columns_)}};
+  if (moment2_.defined()) state["moment2"] = moment2_.narrow(-1, 0, columns_);
+  return state;
+}
+
 ParameterRows Parameter::rows() const {
   return {Data(value_), Data(moment1_), moment2_.defined() ? Data(moment2_) : nullptr};
 }

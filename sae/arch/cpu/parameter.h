@@ -6,6 +6,7 @@
 
 #include "ATen/core/Tensor.h"
 #include "sae/arch/kernels/parameter_rows.h"
+#include "sae/checkpoint/state_tensors.h"
 #include "sae/train/optimizer_options.h"
 #include "sae/train/optimizer_update.h"
 
@@ -30,6 +31,9 @@ class Parameter {
 
   // Before the first step: also the optimiser's state is that of a parameter that starts from `value`.
   void Set(const at::Tensor& value);
+
+  // Value and moments, without padding.
+  StateTensors State() const;
 
   int64_t width() const { return value_.size(-1); }
   const float* data() const { return value_.const_data_ptr<float>(); }

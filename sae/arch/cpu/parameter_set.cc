@@ -29,6 +29,12 @@ SaeTensors ParameterSet::Averaged() const {
   return tensors;
 }
 
+StateTensors ParameterSet::State() const {
+  StateTensors state;
+  for (const auto& [member, parameter] : parameters_) AddState(NameOf(member), parameter.State(), &state);
+  return state;
+}
+
 void ParameterSet::SetBiases(const at::Tensor& decoder_bias, const at::Tensor& encoder_bias) {
   Get(&SaeTensors::decoder_bias).Set(decoder_bias);
   if (encoder_bias.defined()) Get(&SaeTensors::encoder_bias).Set(encoder_bias);

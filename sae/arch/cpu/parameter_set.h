@@ -8,6 +8,7 @@
 #include "ATen/core/Tensor.h"
 #include "sae/arch/cpu/parameter.h"
 #include "sae/checkpoint/sae_tensors.h"
+#include "sae/checkpoint/state_tensors.h"
 #include "sae/train/optimizer_options.h"
 
 namespace seedbed {
@@ -28,6 +29,9 @@ class ParameterSet {
   SaeTensors Values() const;
   SaeTensors Averaged() const;
   void SetBiases(const at::Tensor& decoder_bias, const at::Tensor& encoder_bias);
+
+  // Of every parameter, under its name.
+  StateTensors State() const;
 
   std::vector<std::pair<Field, Parameter>>& all() { return parameters_; }
 

@@ -22,6 +22,12 @@ class DensityChoice {
     if (density > kDenseAbove) is_dense_ = true;
   }
 
+  // Calls visit(name, address) for what the next choice depends on.
+  template <typename Visit>
+  void VisitState(Visit&& visit) {
+    visit("is_dense", &is_dense_);
+  }
+
  private:
   bool is_dense_ = true;
 };

@@ -60,6 +60,7 @@ class PenaltyEngine final : public SaeEngine {
   double GradientNorm() override;
   void Update(const OptimizerUpdate& update) override;
   int64_t DeadLatents() const override { return firing_.DeadLatents(); }
+  StateTensors State() override;
 
  private:
   // Of one step.
@@ -402,6 +403,15 @@ void PenaltyEngine::Update(const OptimizerUpdate& update) {
   }
   firing_.EndBatch(batch_.rows());
   density_.Advance(density_of_batch_);
+}
+
+StateTensors PenaltyEngine::State() {
+  StateTensors state = parameters_.State();
+  state.merge(firing_.State());
+  // As the last update left them: another way to compute them may round otherwise.
+  if (decoder_norms_.defined()) state["decoder_norms"] = decoder_norms_;
+  density_.VisitState([&state](const char* name, auto* number) { state[name] = SharedState(number); });
+  return state;
 }
 
 }  // namespace

@@ -79,6 +79,7 @@ class TopkEngine final : public SaeEngine {
   double GradientNorm() override;
   void Update(const OptimizerUpdate& update) override;
   int64_t DeadLatents() const override { return firing_.DeadLatents(); }
+  StateTensors State() override;
 
  private:
   // Of one step.
@@ -465,6 +466,14 @@ void TopkEngine::Update(const OptimizerUpdate& update) {
   decoder_bias_.Update(update, w.decoder_bias_gradient);
   if (skip_weight_ != nullptr) skip_weight_->Update(update, w.skip_gradient);
   firing_.EndBatch(batch_.rows());
+}
+
+StateTensors TopkEngine::State() {
+  StateTensors state = parameters_.State();
+  state.merge(firing_.State());
+  // As the last update left them: another way to compute them may round otherwise.
+  if (ranks_by_norm()) state["decoder_norms"] = SharedState(&decoder_norms_);
+  return state;
 }
 
 }  // namespace

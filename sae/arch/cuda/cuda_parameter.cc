@@ -28,6 +28,12 @@ void CudaParameter::Set(const at::Tensor& value) {
   if (!moment2_.defined()) moment1_.copy_(value_);
 }
 
+StateTensors CudaParameter::State() const {
+  StateTensors state = {{"value", value()}, {"moment1", moment1_.narrow(-1, 0, columns_)}};
+  if (moment2_.defined()) state["moment2"] = moment2_.narrow(-1, 0, columns_);
+  return state;
+}
+
 DeviceParameter CudaParameter::pointers() const {
   return {data(), moment1_.mutable_data_ptr<float>(),
           moment2_.defined() ? moment2_.mutable_data_ptr<float>() : nullptr};

@@ -6,6 +6,7 @@
 
 #include "ATen/core/Tensor.h"
 #include "sae/arch/cuda/latent_update.h"
+#include "sae/checkpoint/state_tensors.h"
 #include "sae/train/optimizer_options.h"
 
 namespace seedbed {
@@ -25,6 +26,9 @@ class CudaParameter {
 
   // Before the first step: also the optimiser's state is that of a parameter that starts from `value`.
   void Set(const at::Tensor& value);
+
+  // Value and moments, without padding.
+  StateTensors State() const;
 
   int64_t width() const { return value_.size(-1); }
   int64_t size() const { return value_.numel(); }

@@ -30,4 +30,10 @@ SaeTensors CudaParameterSet::Averaged() const {
   return tensors;
 }
 
+StateTensors CudaParameterSet::State() const {
+  StateTensors state;
+  for (const auto& [member, parameter] : parameters_) AddState(NameOf(member), parameter.State(), &state);
+  return state;
+}
+
 }  // namespace seedbed

@@ -8,6 +8,7 @@
 #include "ATen/core/Tensor.h"
 #include "sae/arch/cuda/cuda_parameter.h"
 #include "sae/checkpoint/sae_tensors.h"
+#include "sae/checkpoint/state_tensors.h"
 #include "sae/train/optimizer_options.h"
 
 namespace seedbed {
@@ -27,6 +28,9 @@ class CudaParameterSet {
   // As SaeEngine's functions of these names.
   SaeTensors Values() const;
   SaeTensors Averaged() const;
+
+  // Of every parameter, under its name.
+  StateTensors State() const;
 
  private:
   const OptimizerOptions options_;

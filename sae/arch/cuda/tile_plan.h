@@ -4,6 +4,9 @@
 
 #include <cstdint>
 
+#include "absl/status/status.h"
+#include "sae/arch/sae_config.h"
+
 namespace seedbed {
 
 // A multiple of this many rows starts every tile at an address that products need no special case for.
@@ -16,6 +19,9 @@ inline constexpr int64_t kTileBytes = int64_t{512} << 20;
 // Rows in every tile but the last, which may have fewer: `rows` where all of them fit, else a multiple of
 // kTileAlignment, at least one.
 int64_t RowsInTile(int64_t rows, int64_t latents);
+
+// INVALID_ARGUMENT for a batch of the topk family with more activations than can be numbered.
+absl::Status CheckPlaces(const SaeConfig& config, int64_t rows);
 
 }  // namespace seedbed
 

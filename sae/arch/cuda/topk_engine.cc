@@ -2,17 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "ATen/Context.h"
 #include "ATen/ops/empty.h"
+#include "ATen/ops/from_blob.h"
 #include "ATen/ops/tensor.h"
 #include "ATen/ops/zeros.h"
 #include "absl/functional/function_ref.h"
-#include "absl/strings/str_cat.h"
 #include "c10/cuda/CUDAException.h"
 #include "common/status.h"
 #include "sae/arch/cuda/batch_rows.h"
@@ -59,10 +58,12 @@ class CudaTopkEngine final : public SaeEngine {
   double GradientNorm() override;
   void Update(const OptimizerUpdate& update) override;
   int64_t DeadLatents() const override { return dead_; }
+  StateTensors State() override;
+  void Restored() override;
 
  private:
+  void RoundEncoder();
   absl::Status LaunchStep(const at::Tensor& input, const at::Tensor& target);
-  absl::Status CheckPlaces(int64_t rows) const;
   void Reserve(int64_t rows);
   void ForEachTile(absl::FunctionRef<void(const DevicePreActivations&)> body);
   void Select();
@@ -159,10 +160,13 @@ CudaTopkEngine::CudaTopkEngine(const SaeConfig& config, const SaeTensors& initia
   stream_.WaitForCaller();
   const auto guard = stream_.Use();
   if (ranks_by_norm()) RowNorms(stream_.get(), decoder_weight_.data(), latents(), decoder_weight_.width(), norms());
-  if (config.compute == ComputeType::kBfloat16) {
-    RoundToBfloat16(stream_.get(), encoder_weight_.data(), encoder_weight_.size(), encoder_bfloat16_.data());
-  }
+  RoundEncoder();
   C10_CUDA_CHECK(cudaGetLastError());
+}
+
+void CudaTopkEngine::RoundEncoder() {
+  if (config_.compute != ComputeType::kBfloat16) return;
+  RoundToBfloat16(stream_.get(), encoder_weight_.data(), encoder_weight_.size(), encoder_bfloat16_.data());
 }
 
 SaeTensors CudaTopkEngine::Parameters() const {
@@ -196,7 +200,7 @@ absl::StatusOr<BatchLosses> CudaTopkEngine::Differentiate(const at::Tensor& inpu
 }
 
 absl::Status CudaTopkEngine::LaunchStep(const at::Tensor& input, const at::Tensor& target) {
-  RETURN_IF_ERROR(CheckPlaces(input.size(0)));
+  RETURN_IF_ERROR(CheckPlaces(config_, input.size(0)));
   stream_.WaitForCaller();
   const auto guard = stream_.Use();
   // A setting of the whole process, so every step says what it needs: for the products of a skip connection.
@@ -215,17 +219,6 @@ absl::Status CudaTopkEngine::LaunchStep(const at::Tensor& input, const at::Tenso
   if (squares_summed_) SumGradientSquares();
   FetchRecord();
   return absl::OkStatus();
-}
-
-// Places are numbered in 31 bits, those of a batch's candidates, of which there may be three times as many, too.
-absl::Status CudaTopkEngine::CheckPlaces(int64_t rows) const {
-  const int64_t auxiliary = config_.auxiliary_alpha > 0 ? std::min(config_.auxiliary_width(), latents()) : 0;
-  const int64_t of_row = std::max({(selects_of_batch() ? 3 : 1) * config_.k, multi_k(), auxiliary});
-  const int64_t most = std::numeric_limits<int32_t>::max() / of_row;
-  if (rows <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("the batch has ", rows, " rows, allowed with k ", config_.k,
-                                                 auxiliary > 0 ? absl::StrCat(" and auxiliary_k ", auxiliary) : "",
-                                                 " on a GPU are up to ", most));
 }
 
 void CudaTopkEngine::Reserve(int64_t rows) {
@@ -470,6 +463,27 @@ void CudaTopkEngine::Update(const OptimizerUpdate& update) {
   dead_ = record().dead_after;
   candidates_ = record().candidates_after;
   candidate_rows_ = batch_.rows();
+}
+
+StateTensors CudaTopkEngine::State() {
+  stream_.LetCallerWait();
+  StateTensors state = parameters_.State();
+  state["rows_since_active"] = rows_since_;
+  // As the last update left them: another way to compute them may round otherwise.
+  if (ranks_by_norm()) {
+    state["decoder_norms"] = at::from_blob(norms(), {latents()}, at::TensorOptions(at::kFloat).device(device_));
+  }
+  state["dead"] = SharedState(&dead_);
+  state["candidates"] = SharedState(&candidates_);
+  state["candidate_rows"] = SharedState(&candidate_rows_);
+  return state;
+}
+
+void CudaTopkEngine::Restored() {
+  stream_.WaitForCaller();
+  const auto guard = stream_.Use();
+  RoundEncoder();
+  C10_CUDA_CHECK(cudaGetLastError());
 }
 
 }  // namespace

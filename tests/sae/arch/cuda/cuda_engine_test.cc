@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ATen/ops/equal.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/sae/arch/cuda/gpu_test.h"
@@ -162,6 +163,29 @@ TEST_P(CudaEngine, SiblingsLaunchedTogetherTrainAsEachAlone) {
   }
   for (size_t i = 0; i < together.size(); ++i) {
     EXPECT_TRUE(SameBytes(together[i]->ExportDictionary(), alone[i]->ExportDictionary())) << i;
+  }
+}
+
+TEST_P(CudaEngine, GoesOnFromASavedStateByteForByte) {
+  for (const ComputeType compute : {ComputeType::kFloat32, ComputeType::kBfloat16}) {
+    SaeConfig config = GetParam().config;
+    config.compute = compute;
+    const SaeTensors initial = *InitialParameters(config);
+    const auto undisturbed = OnGpu(config, initial);
+    const auto resumed = OnGpu(config, initial);
+    StateTensors saved;
+    for (int t = 0; t < 14; ++t) {
+      if (t == 7) {
+        CopyState(undisturbed->State(), &saved);
+        const absl::Status restored = resumed->Restore(saved);
+        ASSERT_TRUE(restored.ok()) << restored;
+      }
+      const TwoBatches batches = MakeBatches(config, 64, t);
+      ASSERT_TRUE(undisturbed->Step(batches.gpu_input, batches.gpu_target).ok());
+      if (t >= 7) ASSERT_TRUE(resumed->Step(batches.gpu_input, batches.gpu_target).ok());
+    }
+    const StateTensors expected = undisturbed->State();
+    for (const auto& [name, tensor] : resumed->State()) EXPECT_TRUE(at::equal(tensor, expected.at(name))) << name;
   }
 }
 
