@@ -1,4 +1,3 @@
-#include <filesystem>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -25,17 +24,6 @@ absl::Status CheckExtraFiles(const std::map<std::string, std::string>& extra_fil
   return absl::OkStatus();
 }
 
-absl::StatusOr<ExportedFile> Describe(const std::string& folder, const std::string& name) {
-  ExportedFile file;
-  file.name = name;
-  const std::string path = JoinPath(folder, name);
-  ASSIGN_OR_RETURN(file.sha256, Sha256OfFile(path));
-  std::error_code error;
-  file.bytes = static_cast<int64_t>(std::filesystem::file_size(path, error));
-  if (error) return ErrnoStatus(error.value(), path);
-  return file;
-}
-
 // Everything but the manifest.
 absl::Status WriteContents(const Dictionary& dictionary, const RunFacts& facts, const FolderFormat& format,
                            const std::map<std::string, std::string>& extra_files, const std::string& folder) {
@@ -51,7 +39,7 @@ absl::Status WriteContents(const Dictionary& dictionary, const RunFacts& facts, 
 absl::StatusOr<ExportedDictionary> WriteManifest(Manifest manifest, const std::string& staged) {
   ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(staged));
   for (const std::string& name : names) {
-    ASSIGN_OR_RETURN(ExportedFile file, Describe(staged, name));
+    ASSIGN_OR_RETURN(ExportedFile file, DescribeFile(staged, name));
     manifest.files.push_back(std::move(file));
   }
   ASSIGN_OR_RETURN(const std::string text, ManifestText(manifest));

@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
 #include "common/quoted.h"
-#include "common/sha256.h"
 #include "common/status.h"
 #include "nlohmann/json.hpp"
 #include "sae/io/json_object.h"
@@ -17,15 +16,6 @@ namespace {
 
 constexpr char kSchema[] = "seedbed-dictionary/1";
 
-absl::StatusOr<ExportedFile> ParseFile(const JsonObject& entry) {
-  ExportedFile file;
-  ASSIGN_OR_RETURN(file.name, entry.String("name"));
-  if (!IsPlainFileName(file.name)) return entry.Error("name", "names no file of the folder itself");
-  ASSIGN_OR_RETURN(file.bytes, entry.Integer("bytes", 0, std::numeric_limits<int64_t>::max()));
-  ASSIGN_OR_RETURN(file.sha256, entry.String("sha256"));
-  return file;
-}
-
 absl::Status CheckLists(const JsonObject& object, const Manifest& manifest, const std::string& name) {
   const auto has_name = [&name](const ExportedFile& file) { return file.name == name; };
   if (std::any_of(manifest.files.begin(), manifest.files.end(), has_name)) return absl::OkStatus();
@@ -33,11 +23,7 @@ absl::Status CheckLists(const JsonObject& object, const Manifest& manifest, cons
 }
 
 absl::Status ParseFiles(const JsonObject& object, Manifest* manifest) {
-  ASSIGN_OR_RETURN(const std::vector<JsonObject> entries, object.ObjectList("files"));
-  for (const JsonObject& entry : entries) {
-    ASSIGN_OR_RETURN(ExportedFile file, ParseFile(entry));
-    manifest->files.push_back(std::move(file));
-  }
+  ASSIGN_OR_RETURN(manifest->files, ReadFileList(object));
   RETURN_IF_ERROR(CheckLists(object, *manifest, kConfigName));
   return CheckLists(object, *manifest, WeightsNameOf(manifest->format));
 }
@@ -60,31 +46,14 @@ absl::Status ParseOptional(const JsonObject& object, Manifest* manifest) {
   return absl::OkStatus();
 }
 
-absl::Status VerifyFile(const ExportedFile& file, const std::string& path) {
-  if (!PathExists(path)) return absl::DataLossError(absl::StrCat(path, ": is missing, but manifest.json lists it"));
-  ASSIGN_OR_RETURN(const std::string sha256, Sha256OfFile(path));
-  if (sha256 == file.sha256) return absl::OkStatus();
-  return absl::DataLossError(
-      absl::StrCat(path, ": is damaged: its SHA-256 is ", sha256, ", manifest.json says ", file.sha256));
-}
-
 }  // namespace
-
-bool IsPlainFileName(const std::string& name) {
-  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos &&
-         name.find('\0') == std::string::npos;
-}
 
 absl::StatusOr<std::string> ManifestText(const Manifest& manifest) {
   nlohmann::json facts = nlohmann::json::parse(manifest.facts_json, /*cb=*/nullptr, /*allow_exceptions=*/false);
   if (!facts.is_object()) return absl::InvalidArgumentError("manifest.json: the facts are not a JSON object");
-  nlohmann::json files = nlohmann::json::array();
-  for (const ExportedFile& file : manifest.files) {
-    files.push_back({{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
-  }
   nlohmann::json whole = {
-      {"format", kSchema}, {"layout", NameOf(manifest.format)}, {"architecture", manifest.architecture},
-      {"k", manifest.k},   {"files", std::move(files)},         {"facts", std::move(facts)}};
+      {"format", kSchema}, {"layout", NameOf(manifest.format)},     {"architecture", manifest.architecture},
+      {"k", manifest.k},   {"files", FileListJson(manifest.files)}, {"facts", std::move(facts)}};
   if (!manifest.convention.empty()) whole["convention"] = manifest.convention;
   return absl::StrCat(whole.dump(/*indent=*/2, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace),
                       "\n");
@@ -105,7 +74,7 @@ absl::StatusOr<Manifest> ReadManifest(const std::string& path) {
 }
 
 absl::Status VerifyFiles(const Manifest& manifest, const std::string& folder) {
-  for (const ExportedFile& file : manifest.files) RETURN_IF_ERROR(VerifyFile(file, JoinPath(folder, file.name)));
+  for (const ExportedFile& file : manifest.files) RETURN_IF_ERROR(VerifyFile(folder, file));
   return absl::OkStatus();
 }
 

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "sae/checkpoint/dictionary.h"
 #include "sae/checkpoint/dictionary_format.h"
+#include "sae/checkpoint/file_list.h"
 
 namespace seedbed {
 
@@ -24,9 +25,6 @@ struct Manifest {
   std::vector<ExportedFile> files;
   std::string facts_json = "{}";  // A JSON object (run_facts.h).
 };
-
-// A name that can stand in a manifest: one file of the folder itself.
-bool IsPlainFileName(const std::string& name);
 
 // The same text for the same values: keys sorted, two spaces of indentation, a line feed at the end. INVALID_ARGUMENT
 // when the facts are not a JSON object.
