@@ -43,6 +43,12 @@ class SplitMix64 {
 
   constexpr uint64_t state() const { return state_; }
 
+  // Calls visit(name, address) for the state.
+  template <typename Visit>
+  void VisitState(Visit&& visit) {
+    visit("random", &state_);
+  }
+
  private:
   uint64_t state_;
 };

@@ -32,12 +32,14 @@
 #define SEEDBED_SAE_ACTIVATIONS_ACTIVATION_STREAM_H_
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "sae/activations/batch_hash.h"
+#include "sae/checkpoint/state_tensors.h"
 
 namespace seedbed {
 
@@ -46,6 +48,14 @@ struct Batch {
   // By hookpoint: float32 [batch_tokens, width], on the CPU, contiguous and 64-byte aligned; undefined where this rank
   // hosts no SAE of it. Belongs to the stream and is overwritten by the next call of Next.
   std::vector<at::Tensor> activations;
+};
+
+// Where a stream begins: at its first batch, or after as many as another stream of the same config had given, on any
+// number of ranks, when these states were taken of it. The same number on every rank.
+struct StreamStart {
+  int64_t batches = 0;
+  // By hookpoint: ActivationStream::State. Of all that are hosted here, and of any one where none is.
+  std::map<int, StateTensors> states;
 };
 
 // Of this rank, since the stream was made.
@@ -81,6 +91,10 @@ class ActivationStream {
 
   // Of all batches so far, for a hookpoint that is hosted here.
   virtual const BatchHash& hash(int hookpoint) const = 0;
+
+  // Between two batches, from the first one on: what a stream needs to go on from here with the rows of a hookpoint
+  // that is hosted here, in the stream's own memory until the next call of Next (state_tensors.h).
+  virtual StateTensors State(int hookpoint) = 0;
 
   // What the rows of a hookpoint that is hosted here are multiplied by; 1 without normalisation. Known from the first
   // batch on.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "ATen/ops/from_blob.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/string_view.h"
 
@@ -28,6 +29,8 @@ void BatchHash::Add(const Bytes& of_batch) {
   std::copy(of_batch.begin(), of_batch.end(), both.begin() + bytes_.size());
   bytes_ = HashOf(both.data(), both.size());
 }
+
+at::Tensor BatchHash::State() { return at::from_blob(bytes_.data(), {static_cast<int64_t>(bytes_.size())}, at::kByte); }
 
 std::string BatchHash::ToString() const {
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes_.data()), bytes_.size()));

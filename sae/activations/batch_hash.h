@@ -28,6 +28,8 @@ class BatchHash {
   void Add(const Bytes& of_batch);
 
   const Bytes& bytes() const { return bytes_; }
+  // The bytes, in the hash's own memory (state_tensors.h).
+  at::Tensor State();
   // 32 lower-case hexadecimal digits.
   std::string ToString() const;
 

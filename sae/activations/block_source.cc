@@ -18,20 +18,26 @@ constexpr int64_t kPieceBytes = 1 << 20;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<BlockSource>> BlockSource::Create(const StreamConfig& config, BlockSourceParts parts) {
-  std::unique_ptr<BlockSource> source(new BlockSource(config, std::move(parts)));
+absl::StatusOr<std::unique_ptr<BlockSource>> BlockSource::Create(const StreamConfig& config, BlockSourceParts parts,
+                                                                 const BlockPosition& start) {
+  std::unique_ptr<BlockSource> source(new BlockSource(config, std::move(parts), start));
   RETURN_IF_ERROR(source->AgreeOnBlocks());
   RETURN_IF_ERROR(source->PrepareHarvest());
+  RETURN_IF_ERROR(source->HarvestLostBlocks());
   return source;
 }
 
-BlockSource::BlockSource(const StreamConfig& config, BlockSourceParts parts)
+BlockSource::BlockSource(const StreamConfig& config, BlockSourceParts parts, const BlockPosition& start)
     : config_(config),
       parts_(std::move(parts)),
       plan_(config_),
       source_(config_, parts_.tokens),
       exchange_(parts_.collectives, parts_.hosted, at::Device(parts_.device)),
-      to_harvest_(static_cast<size_t>(plan_.blocks()), true) {}
+      to_harvest_(static_cast<size_t>(plan_.blocks()), true),
+      next_block_(start.block),
+      rows_to_skip_(start.rows_in_block),
+      rows_before_block_(start.rows_before),
+      rows_seen_(start.rows_before) {}
 
 absl::Status BlockSource::AgreeOnBlocks() {
   if (!parts_.cached) return absl::OkStatus();
@@ -46,35 +52,58 @@ absl::Status BlockSource::AgreeOnBlocks() {
 }
 
 absl::Status BlockSource::PrepareHarvest() {
+  // Nobody reads them again.
+  if (!parts_.store->keeps()) std::fill(to_harvest_.begin(), to_harvest_.begin() + next_block_, false);
   for (int64_t block = 0; block < plan_.blocks(); ++block) {
     if (to_harvest_[block]) tokens_to_harvest_ += TokensIn(plan_.Block(block));
   }
   if (tokens_to_harvest_ == 0) return Leave();
   ASSIGN_OR_RETURN(LanguageModel* const model, parts_.model());
-  const auto buffers = exchange_.overlaps() ? Harvester::Buffers::kTwo : Harvester::Buffers::kOne;
+  const auto buffers = overlaps() ? Harvester::Buffers::kTwo : Harvester::Buffers::kOne;
   harvester_ = std::make_unique<Harvester>(&source_, model, parts_.hookpoints, at::Device(parts_.device), parts_.dtype,
                                            buffers, [this](int64_t tokens) { CountMicroBatch(tokens); });
+  return absl::OkStatus();
+}
+
+absl::Status BlockSource::HarvestLostBlocks() {
+  const int64_t end = next_block_;
+  for (int64_t block = NextToHarvest(0); block < end; block = NextToHarvest(block + 1)) {
+    ASSIGN_OR_RETURN(const RowRun rows, HarvestedBlock(/*step=*/0, block));
+    RETURN_IF_ERROR(Keep(block, rows));
+  }
   return absl::OkStatus();
 }
 
 absl::StatusOr<RowRun> BlockSource::Next(int64_t step) {
   if (cached_position_ < cached_rows_) return CachedPiece();
   const int64_t block = next_block_++;
+  const int64_t skipped = std::exchange(rows_to_skip_, 0);
   if (!to_harvest_[block]) {
-    RETURN_IF_ERROR(OpenCachedBlock(block));
+    RETURN_IF_ERROR(OpenCachedBlock(block, skipped));
     return CachedPiece();
   }
   ASSIGN_OR_RETURN(RowRun rows, HarvestedBlock(step, block));
   RETURN_IF_ERROR(CountRows(block, rows.rows));
-  const auto timer = AddTimeTo(parts_.clock, &counters_.spool_time);
-  RETURN_IF_ERROR(parts_.store->WriteBlock(block, rows.matrices));
+  RETURN_IF_ERROR(Keep(block, rows));
+  rows.rows -= skipped;
+  for (at::Tensor& matrix : rows.matrices) matrix = matrix.narrow(0, skipped, rows.rows);
   return rows;
 }
 
-absl::Status BlockSource::OpenCachedBlock(int64_t block) {
+absl::Status BlockSource::Keep(int64_t block, const RowRun& rows) {
+  const auto timer = AddTimeTo(parts_.clock, &counters_.spool_time);
+  return parts_.store->WriteBlock(block, rows.matrices);
+}
+
+BlockPosition BlockSource::PositionOf(int64_t row) const {
+  if (row >= rows_seen_) return {next_block_, rows_seen_, row - rows_seen_};
+  return {next_block_ - 1, rows_before_block_, row - rows_before_block_};
+}
+
+absl::Status BlockSource::OpenCachedBlock(int64_t block, int64_t first_row) {
   ASSIGN_OR_RETURN(const std::vector<int64_t> rows_by_rank, RowsByRank(block));
   cached_block_ = block;
-  cached_position_ = 0;
+  cached_position_ = first_row;
   cached_rows_ = std::accumulate(rows_by_rank.begin(), rows_by_rank.end(), int64_t{0});
   RETURN_IF_ERROR(CountRows(block, cached_rows_));
   const bool hosts_none = parts_.hosted[parts_.collectives->rank()].empty();
@@ -103,7 +132,7 @@ absl::StatusOr<RowRun> BlockSource::HarvestedBlock(int64_t step, int64_t block) 
     RETURN_IF_ERROR(exchange_.Start(harvested_, rows_by_rank_));
   }
   const int64_t following = NextToHarvest(block + 1);
-  if (exchange_.overlaps() && following < plan_.blocks()) RETURN_IF_ERROR(Harvest(following));
+  if (overlaps() && following < plan_.blocks()) RETURN_IF_ERROR(Harvest(following));
   const auto timer = AddTimeTo(parts_.clock, &counters_.exchange_time);
   ASSIGN_OR_RETURN(harvested.matrices, exchange_.Finish());
   if (following == plan_.blocks()) RETURN_IF_ERROR(Leave());
@@ -123,6 +152,7 @@ absl::Status BlockSource::Harvest(int64_t block) {
 }
 
 absl::Status BlockSource::CountRows(int64_t block, int64_t rows) {
+  rows_before_block_ = rows_seen_;
   rows_seen_ += rows;
   const bool complete = block + 1 == plan_.blocks();
   const int64_t expected = config_.rows_per_epoch();

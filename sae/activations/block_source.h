@@ -40,9 +40,17 @@ struct BlockSourceParts {
   Collectives* collectives = nullptr;
   std::vector<std::vector<int>> hosted;  // By rank: the hookpoints that it hosts an SAE of, ascending.
   std::unique_ptr<BlockStore> store;     // Of the hookpoints hosted here.
-  bool cached = false;                   // The gang has a cache: the ranks tell each other what is in it.
+  bool cached = false;                   // There are caches: the ranks tell each other what is in them.
+  bool low_memory = false;               // No block is harvested while another one is exchanged.
   Clock* clock = nullptr;                // For the counters.
   std::function<void()> on_micro_batch;  // Called after each call of the language model; may be empty.
+};
+
+// A row of a stream, before they are mixed.
+struct BlockPosition {
+  int64_t block = 0;
+  int64_t rows_before = 0;    // In the blocks before it.
+  int64_t rows_in_block = 0;  // Before it in the block.
 };
 
 // Rows that follow each other in the stream.
@@ -54,14 +62,20 @@ struct RowRun {
 // Not thread-safe. LibTorch's exceptions pass through.
 class BlockSource {
  public:
-  // Every rank calls it at the same time. Errors: of the collectives and of `model`.
-  static absl::StatusOr<std::unique_ptr<BlockSource>> Create(const StreamConfig& config, BlockSourceParts parts);
+  // Begins with the row at `start`, on every rank the same: what lies before it is harvested again only where the store
+  // is to keep it and a rank has lost it. Every rank calls it at the same time. Errors: of the collectives and of
+  // `model`; of harvesting, as Next.
+  static absl::StatusOr<std::unique_ptr<BlockSource>> Create(const StreamConfig& config, BlockSourceParts parts,
+                                                             const BlockPosition& start = {});
 
   // The next rows, which step `step` waits for, in parts.dtype and valid until the next call: a whole block from the
   // language model, a piece of one from the cache. Not after the last of config.rows_per_epoch() rows. While
   // !harvested() every rank has to call it. Errors: of the token files, the collectives and the disk; INVALID_ARGUMENT,
   // naming the token files, where they give another number of rows than config.rows_per_epoch().
   absl::StatusOr<RowRun> Next(int64_t step);
+
+  // Of the row with this number, counted from the stream's first; among those that Next gave, or the next one.
+  BlockPosition PositionOf(int64_t row) const;
 
   // Before a stream ends that has not asked for all blocks: this rank takes part no more.
   absl::Status Leave();
@@ -77,16 +91,21 @@ class BlockSource {
   StreamCounters counters() const;
 
  private:
-  BlockSource(const StreamConfig& config, BlockSourceParts parts);
+  BlockSource(const StreamConfig& config, BlockSourceParts parts, const BlockPosition& start);
 
+  // Whether the next block is harvested while one is exchanged, into memory of its own.
+  bool overlaps() const { return exchange_.overlaps() && !parts_.low_memory; }
   // Which blocks at least one rank has not in its cache.
   absl::Status AgreeOnBlocks();
   absl::Status PrepareHarvest();
+  // Harvests and keeps what of the blocks before the first one is missing.
+  absl::Status HarvestLostBlocks();
 
   // Runs the language model on this rank's share of the block.
   absl::Status Harvest(int64_t block);
   absl::StatusOr<RowRun> HarvestedBlock(int64_t step, int64_t block);
-  absl::Status OpenCachedBlock(int64_t block);
+  absl::Status Keep(int64_t block, const RowRun& rows);
+  absl::Status OpenCachedBlock(int64_t block, int64_t first_row);
   absl::StatusOr<RowRun> CachedPiece();
   // Counts the block's rows and compares.
   absl::Status CountRows(int64_t block, int64_t rows);
@@ -108,13 +127,15 @@ class BlockSource {
 
   std::vector<bool> to_harvest_;  // By block.
   int64_t tokens_to_harvest_ = 0;
-  int64_t next_block_ = 0;
+  int64_t next_block_;
+  int64_t rows_to_skip_;  // Of the next block.
   bool has_left_ = false;
 
   int64_t harvested_block_ = -1;  // The block that `harvested_` is of.
   std::vector<at::Tensor> harvested_;
   std::vector<int64_t> rows_by_rank_;  // Of that block.
-  int64_t rows_seen_ = 0;              // Of all blocks given so far.
+  int64_t rows_before_block_;          // In the blocks before the one that was given last.
+  int64_t rows_seen_;                  // In all blocks up to that one.
 
   // The block from the cache that is being read.
   int64_t cached_block_ = 0;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "sae/activations/activation_stream.h"
@@ -24,8 +25,10 @@ struct FolderStreamParts {
 
 class FolderStream final : public ActivationStream {
  public:
-  // `config` has been checked (stream_check.h). Errors: as RowStore::CopyRows and RowScale::Get.
-  static absl::StatusOr<std::unique_ptr<ActivationStream>> Create(const StreamConfig& config, FolderStreamParts parts);
+  // `config` has been checked (stream_check.h). Errors: as RowStore::CopyRows and RowScale::Get; INVALID_ARGUMENT for a
+  // start of another stream.
+  static absl::StatusOr<std::unique_ptr<ActivationStream>> Create(const StreamConfig& config, FolderStreamParts parts,
+                                                                  const StreamStart& start = {});
 
   absl::StatusOr<bool> Next(Batch* batch) override;
   bool harvested() const override { return true; }
@@ -33,10 +36,13 @@ class FolderStream final : public ActivationStream {
   int64_t tokens_to_harvest() const override { return 0; }
   StreamCounters counters() const override { return counters_; }
   const BatchHash& hash(int hookpoint) const override { return hashes_[hookpoint]; }
+  StateTensors State(int hookpoint) override { return {{"hash", hashes_[static_cast<size_t>(hookpoint)].State()}}; }
   float scale(int hookpoint) const override;
 
  private:
-  FolderStream(const StreamConfig& config, FolderStreamParts parts, std::vector<float> scales);
+  FolderStream(const StreamConfig& config, FolderStreamParts parts, std::vector<float> scales, int64_t first_batch);
+
+  absl::Status Restore(const StreamStart& start);
 
   const int64_t batches_;
   const std::vector<int> hosted_;
@@ -44,7 +50,7 @@ class FolderStream final : public ActivationStream {
   const std::vector<float> scales_;  // By hosted hookpoint.
   std::vector<BatchHash> hashes_;    // By hookpoint.
   StreamCounters counters_;
-  int64_t next_batch_ = 0;
+  int64_t next_batch_;
   ShuffledRows rows_;
 };
 

@@ -38,6 +38,12 @@ void Mixer::Drain(const std::vector<float>& scales, BatchBuilder& batch) {
   while (!batch.full() && order_.rows_left_to_drain() > 0) Emit(order_.Drain(), scales, batch);
 }
 
+StateTensors Mixer::OrderState() {
+  StateTensors state;
+  order_.VisitState([&state](const char* name, auto* value) { state[name] = SharedState(value); });
+  return state;
+}
+
 void Mixer::Emit(int64_t slot, const std::vector<float>& scales, BatchBuilder& batch) const {
   batch.Append(1, [&](size_t i, float* out) { ToFloats(type_, SlotAddress(i, slot), width_, scales[i], out); });
 }

@@ -8,6 +8,7 @@
 #include "ATen/core/Tensor.h"
 #include "sae/activations/batch_builder.h"
 #include "sae/activations/shuffle_order.h"
+#include "sae/checkpoint/state_tensors.h"
 #include "sae/io/safetensors.h"
 
 namespace seedbed {
@@ -18,6 +19,7 @@ class Mixer {
   // Makes `hosted` buffers of order.slots() rows of `width` values of type `dtype`.
   Mixer(ShuffleOrder order, int hosted, int64_t width, at::ScalarType dtype);
 
+  int64_t rows_taken() const { return order_.placed(); }
   // Rows that have not been taken by Take yet.
   int64_t rows_left_to_take() const { return order_.rows_left_to_place(); }
   // All rows were taken and given out.
@@ -31,6 +33,11 @@ class Mixer {
 
   // Once all rows were taken: gives rows out until the batch is full or there are none.
   void Drain(const std::vector<float>& scales, BatchBuilder& batch);
+
+  // What comes out next, the same for every hookpoint.
+  StateTensors OrderState();
+  // The rows that the buffer of a hosted hookpoint holds: [slots, width].
+  const at::Tensor& slots(size_t hosted) const { return buffers_[hosted]; }
 
  private:
   char* SlotAddress(size_t hosted, int64_t slot) const { return addresses_[hosted] + slot * row_bytes_; }

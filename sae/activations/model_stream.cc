@@ -3,23 +3,47 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "sae/activations/batch_delivery.h"
 #include "sae/activations/scoped_timer.h"
 #include "sae/activations/stream_seeds.h"
 
 namespace seedbed {
+namespace {
+
+// Of the row that the mixer wants next when a stream begins so.
+absl::StatusOr<BlockPosition> PositionAt(const StreamStart& start) {
+  BlockPosition position;
+  if (start.batches == 0) return position;
+  if (start.states.empty()) return absl::InvalidArgumentError("a stream can't begin later without a state");
+  const StateTensors& state = start.states.begin()->second;
+  for (const auto& [name, number] :
+       {std::pair{"position.block", &position.block}, std::pair{"position.rows_before", &position.rows_before},
+        std::pair{"position.rows_in_block", &position.rows_in_block}}) {
+    const auto found = state.find(name);
+    if (found == state.end()) return absl::InvalidArgumentError(absl::StrCat("tensor \"", name, "\" is missing"));
+    RETURN_IF_ERROR(RestoreState({{name, found->second}}, {{name, SharedState(number)}}));
+  }
+  return position;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<ActivationStream>> ModelStream::Create(const StreamConfig& config,
-                                                                      BlockSourceParts parts) {
+                                                                      BlockSourceParts parts,
+                                                                      const StreamStart& start) {
   const std::vector<int> hosted = parts.hosted[parts.collectives->rank()];
   const int hookpoints = parts.hookpoints;
   const int64_t width = parts.d_model;
   const at::ScalarType dtype = parts.dtype;
   Clock* const clock = parts.clock;
-  ASSIGN_OR_RETURN(std::unique_ptr<BlockSource> blocks, BlockSource::Create(config, std::move(parts)));
-  return std::unique_ptr<ActivationStream>(
+  ASSIGN_OR_RETURN(const BlockPosition position, PositionAt(start));
+  ASSIGN_OR_RETURN(std::unique_ptr<BlockSource> blocks, BlockSource::Create(config, std::move(parts), position));
+  std::unique_ptr<ModelStream> stream(
       new ModelStream(config, hosted, hookpoints, width, dtype, clock, std::move(blocks)));
+  if (start.batches > 0) RETURN_IF_ERROR(stream->Restore(start));
+  return stream;
 }
 
 ModelStream::ModelStream(const StreamConfig& config, std::vector<int> hosted, int hookpoints, int64_t width,
@@ -34,6 +58,49 @@ ModelStream::ModelStream(const StreamConfig& config, std::vector<int> hosted, in
       mixer_(std::in_place, ShuffleOrder(config_.rows_per_epoch(), config_.shuffle_rows, MixingSeed(config_.seed)),
              static_cast<int>(hosted_.size()), width, dtype) {
   if (config_.normalize_rows > 0) estimates_.assign(hosted_.size(), RowScale(config_.normalize_rows));
+}
+
+absl::Status ModelStream::Restore(const StreamStart& start) {
+  next_batch_ = start.batches;
+  estimates_.clear();
+  // An empty mixer is let go of by the batch that begins the later epochs.
+  const bool has_mixer = rows_given() <= config_.rows_per_epoch();
+  if (!has_mixer) mixer_.reset();
+  if (hosted_.empty()) {
+    RETURN_IF_ERROR(RestoreState(StateUnder("position", start.states.begin()->second), PositionState()));
+  }
+  for (const int hookpoint : hosted_) {
+    const auto state = start.states.find(hookpoint);
+    if (state == start.states.end()) {
+      return absl::InvalidArgumentError(absl::StrCat("a stream can't begin later without hookpoint ", hookpoint));
+    }
+    RETURN_IF_ERROR(RestoreState(state->second, State(hookpoint)));
+  }
+  return has_mixer ? absl::OkStatus() : BeginLaterEpochs({});
+}
+
+StateTensors ModelStream::State(int hookpoint) {
+  const size_t hosted = HostedIndex(hookpoint);
+  StateTensors state;
+  AddState("position", PositionState(), &state);
+  state["hash"] = hashes_[static_cast<size_t>(hookpoint)].State();
+  state["scale"] = SharedState(&scales_[hosted]);
+  if (mixer_.has_value()) state["slots"] = mixer_->slots(hosted);
+  return state;
+}
+
+StateTensors ModelStream::PositionState() {
+  StateTensors state;
+  if (mixer_.has_value()) {
+    position_ = blocks_->PositionOf(mixer_->rows_taken());
+    AddState("order", mixer_->OrderState(), &state);
+  } else {
+    position_ = blocks_->PositionOf(config_.rows_per_epoch());
+  }
+  state["block"] = SharedState(&position_.block);
+  state["rows_before"] = SharedState(&position_.rows_before);
+  state["rows_in_block"] = SharedState(&position_.rows_in_block);
+  return state;
 }
 
 absl::StatusOr<bool> ModelStream::Next(Batch* batch) {
@@ -56,7 +123,7 @@ absl::StatusOr<bool> ModelStream::Next(Batch* batch) {
 absl::Status ModelStream::FillFromMixer() {
   builder_.Clear();
   while (!builder_.full()) {
-    if (mixer_->empty()) return BeginLaterEpochs();
+    if (mixer_->empty()) return BeginLaterEpochs(UnfinishedBatch());
     RETURN_IF_ERROR(AdvanceMixer());
   }
   return absl::OkStatus();
@@ -108,7 +175,17 @@ absl::Status ModelStream::EstimateScales() {
   return absl::OkStatus();
 }
 
-absl::Status ModelStream::BeginLaterEpochs() {
+std::vector<at::Tensor> ModelStream::UnfinishedBatch() const {
+  std::vector<at::Tensor> rows;
+  for (const at::Tensor& matrix : builder_.matrices()) {
+    rows.push_back(matrix.narrow(0, 0, config_.batch_tokens - builder_.rows_left()).clone());
+  }
+  return rows;
+}
+
+absl::Status ModelStream::BeginLaterEpochs(std::vector<at::Tensor> head) {
+  // Rows of the batches so far and of the head.
+  const int64_t rows_taken = std::max(rows_given(), config_.rows_per_epoch());
   mixer_.reset();
   run_.clear();
   ShuffledRowsOptions options;
@@ -116,13 +193,11 @@ absl::Status ModelStream::BeginLaterEpochs() {
   options.scales = scales_;
   options.rows = config_.rows_per_epoch();
   options.seed = config_.seed;
-  options.first_epoch = 1;
+  options.first_epoch = rows_taken / config_.rows_per_epoch();
+  options.first_row = rows_taken % config_.rows_per_epoch();
   options.batch_rows = config_.batch_tokens;
   options.batches = config_.total_batches() - next_batch_;
-  // What the last rows of epoch 0 did not fill is filled by the first of epoch 1.
-  for (const at::Tensor& matrix : builder_.matrices()) {
-    options.head.push_back(matrix.narrow(0, 0, config_.batch_tokens - builder_.rows_left()).clone());
-  }
+  options.head = std::move(head);
   later_epochs_ = std::make_unique<ShuffledRows>(std::move(options));
   return absl::OkStatus();
 }
@@ -133,9 +208,10 @@ StreamCounters ModelStream::counters() const {
   return counters;
 }
 
-float ModelStream::scale(int hookpoint) const {
-  const auto found = std::find(hosted_.begin(), hosted_.end(), hookpoint);
-  return scales_[static_cast<size_t>(found - hosted_.begin())];
+float ModelStream::scale(int hookpoint) const { return scales_[HostedIndex(hookpoint)]; }
+
+size_t ModelStream::HostedIndex(int hookpoint) const {
+  return static_cast<size_t>(std::find(hosted_.begin(), hosted_.end(), hookpoint) - hosted_.begin());
 }
 
 }  // namespace seedbed

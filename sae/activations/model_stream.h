@@ -23,8 +23,10 @@ namespace seedbed {
 
 class ModelStream final : public ActivationStream {
  public:
-  // Every rank calls it at the same time. `config` has been checked (stream_check.h). Errors: as BlockSource::Create.
-  static absl::StatusOr<std::unique_ptr<ActivationStream>> Create(const StreamConfig& config, BlockSourceParts parts);
+  // Every rank calls it at the same time. `config` has been checked (stream_check.h). Errors: as BlockSource::Create;
+  // INVALID_ARGUMENT for a start of another stream.
+  static absl::StatusOr<std::unique_ptr<ActivationStream>> Create(const StreamConfig& config, BlockSourceParts parts,
+                                                                  const StreamStart& start = {});
 
   absl::StatusOr<bool> Next(Batch* batch) override;
   bool harvested() const override { return blocks_->harvested(); }
@@ -32,11 +34,19 @@ class ModelStream final : public ActivationStream {
   int64_t tokens_to_harvest() const override { return blocks_->tokens_to_harvest(); }
   StreamCounters counters() const override;
   const BatchHash& hash(int hookpoint) const override { return hashes_[hookpoint]; }
+  StateTensors State(int hookpoint) override;
   float scale(int hookpoint) const override;
 
  private:
   ModelStream(const StreamConfig& config, std::vector<int> hosted, int hookpoints, int64_t width, at::ScalarType dtype,
               Clock* clock, std::unique_ptr<BlockSource> blocks);
+
+  size_t HostedIndex(int hookpoint) const;
+  // What is the same for every hookpoint.
+  StateTensors PositionState();
+  absl::Status Restore(const StreamStart& start);
+  // The rows of all batches so far.
+  int64_t rows_given() const { return next_batch_ * config_.batch_tokens; }
 
   // Puts the next batch together from the mixer; begins the later epochs instead where it has not enough rows left.
   absl::Status FillFromMixer();
@@ -44,7 +54,10 @@ class ModelStream final : public ActivationStream {
   absl::Status AdvanceMixer();
   absl::Status TakeRun();
   absl::Status EstimateScales();
-  absl::Status BeginLaterEpochs();
+  // `head`: what the first batch begins with (ShuffledRowsOptions).
+  absl::Status BeginLaterEpochs(std::vector<at::Tensor> head);
+  // What the last rows of epoch 0 did not fill.
+  std::vector<at::Tensor> UnfinishedBatch() const;
   void DeliverMixed(Batch* batch);
   absl::Status DeliverLater(Batch* batch);
 
@@ -59,6 +72,8 @@ class ModelStream final : public ActivationStream {
 
   std::vector<RowScale> estimates_;  // By hosted hookpoint, until the scales are known.
   std::vector<float> scales_;        // By hosted hookpoint.
+
+  BlockPosition position_;  // Where State found the stream.
 
   // Epoch 0; the mixer is gone once later epochs have begun.
   std::optional<Mixer> mixer_;

@@ -24,6 +24,7 @@ class ShuffleOrder {
   };
 
   int64_t slots() const { return static_cast<int64_t>(drain_.size()); }
+  int64_t placed() const { return placed_; }
   int64_t rows_left_to_place() const { return rows_ - placed_; }
   int64_t rows_left_to_drain() const { return undrained_; }
 
@@ -32,6 +33,15 @@ class ShuffleOrder {
 
   // The slot whose row comes out next; all rows are placed and rows_left_to_drain() > 0.
   int64_t Drain();
+
+  // Calls visit(name, address) for all that decides what comes next, besides what the order was made with.
+  template <typename Visit>
+  void VisitState(Visit&& visit) {
+    visit("placed", &placed_);
+    visit("undrained", &undrained_);
+    visit("drain", &drain_);
+    random_.VisitState(visit);
+  }
 
  private:
   int64_t rows_;

@@ -60,7 +60,7 @@ class CachedStream {
     options_.dtype = dtype;
     options_.blocks = kBytes / (kBlockRows * width * static_cast<int64_t>(c10::elementSize(dtype)));
     options_.rows = options_.blocks * kBlockRows;
-    options_.cache = seedbed::RowCacheOptions{folder, 4 * kBytes, std::string(64, '0'), "{}"};
+    options_.caches = {seedbed::RowCacheOptions{folder, 4 * kBytes, std::string(64, '0'), "{}"}};
     Write();
     Open();
     batch_ = at::empty({kBatchRows, width}, at::kFloat);
@@ -110,7 +110,7 @@ class CachedStream {
   // What `dd` itself says about the block's file, in seconds.
   double Dd(int64_t block) const {
     const std::string path =
-        seedbed::JoinPath(folder_, options_.cache->key + "/layers.9/" + seedbed::BlockShardName(block));
+        seedbed::JoinPath(folder_, options_.caches.front().key + "/layers.9/" + seedbed::BlockShardName(block));
     const std::string command = absl::StrCat("LC_ALL=C dd if=", path, " of=/dev/null bs=1M 2>&1");
     FILE* output = popen(command.c_str(), "r");
     char line[256];

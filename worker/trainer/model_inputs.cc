@@ -58,11 +58,11 @@ absl::Status ModelInputs::OpenStore() {
   options.scratch_dir = plan_.spec.scratch_dir();
   options.keep = plan_.stream.epochs > 1;
   if (plan_.spec.gang().has_cache()) {
-    options.cache.emplace();
-    options.cache->dir = plan_.spec.gang().cache().dir();
-    options.cache->max_bytes = plan_.spec.gang().cache().max_bytes();
-    options.cache->facts = RowFactsJson();
-    options.cache->key = Sha256Hex(options.cache->facts);
+    RowCacheOptions& cache = options.caches.emplace_back();
+    cache.dir = plan_.spec.gang().cache().dir();
+    cache.max_bytes = plan_.spec.gang().cache().max_bytes();
+    cache.facts = RowFactsJson();
+    cache.key = Sha256Hex(cache.facts);
   }
   const std::vector<std::vector<int>> hosted = plan_.HostedHookpoints();
   for (const int hookpoint : hosted[plan_.spec.rank()]) {

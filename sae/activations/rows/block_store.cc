@@ -64,8 +64,11 @@ absl::StatusOr<std::unique_ptr<BlockStore>> BlockStore::Open(BlockStoreOptions o
   ASSIGN_OR_RETURN(const TensorType type, RowTypeOf(options.dtype));
   const RowFormat format = {options.width, type};
   std::unique_ptr<BlockStore> store(new BlockStore(std::move(options), format));
-  if (store->options_.cache && !store->options_.hookpoints.empty()) {
-    ASSIGN_OR_RETURN(store->cache_, RowCache::Open(*store->options_.cache, format));
+  if (!store->options_.hookpoints.empty()) {
+    for (const RowCacheOptions& cache : store->options_.caches) {
+      ASSIGN_OR_RETURN(std::unique_ptr<RowCache> opened, RowCache::Open(cache, format));
+      store->caches_.push_back(std::move(opened));
+    }
     store->FindCachedBlocks();
   }
   RETURN_IF_ERROR(store->ReserveScratch());
@@ -87,18 +90,28 @@ void BlockStore::FindCachedBlocks() {
     std::optional<int64_t> rows;  // All hookpoints have equally many.
     for (size_t h = 0; h < shards_.size(); ++h) {
       std::optional<RowShard>& shard = shards_[h][static_cast<size_t>(block)];
-      shard = cache_->Find(options_.hookpoints[h], block, rows);
+      shard = FindCached(h, block, rows);
       if (shard) rows = shard->rows();
     }
     if (HasBlock(block)) rows_from_cache_ += BlockRows(block);
   }
 }
 
+std::optional<RowShard> BlockStore::FindCached(size_t hookpoint, int64_t block, std::optional<int64_t> rows) {
+  for (const std::unique_ptr<RowCache>& cache : caches_) {
+    std::optional<RowShard> found = cache->Find(options_.hookpoints[hookpoint], block, rows);
+    if (found) return found;
+  }
+  return std::nullopt;
+}
+
 absl::Status BlockStore::ReserveScratch() {
   if (!options_.keep) return absl::OkStatus();
   int64_t rows = options_.rows - rows_from_cache_;
-  if (cache_ && cache_->keeps_rows()) {
-    rows -= options_.cache->max_bytes / (format_.row_bytes() * static_cast<int64_t>(shards_.size()));
+  for (size_t i = 0; i < caches_.size(); ++i) {
+    if (!caches_[i]->keeps_rows()) continue;
+    rows -= options_.caches[i].max_bytes / (format_.row_bytes() * static_cast<int64_t>(shards_.size()));
+    if (rows <= 0) return absl::OkStatus();
   }
   return rows > 0 ? OpenScratch(rows) : absl::OkStatus();
 }
@@ -163,14 +176,20 @@ absl::Status BlockStore::CheckBlock(int64_t block, const std::vector<at::Tensor>
 
 absl::StatusOr<std::optional<RowShard>> BlockStore::Keep(size_t hookpoint, int64_t block, const at::Tensor& rows) {
   const std::string& name = options_.hookpoints[hookpoint];
-  if (cache_) {
-    std::optional<RowShard> cached = cache_->Keep(name, block, BytesOf(rows));
-    if (cached || !options_.keep) return cached;
+  for (const std::unique_ptr<RowCache>& cache : caches_) {
+    std::optional<RowShard> cached = cache->Keep(name, block, BytesOf(rows));
+    if (cached) return cached;
   }
   if (!options_.keep) return std::nullopt;
   if (scratch_.empty()) RETURN_IF_ERROR(OpenScratch(0));
   ASSIGN_OR_RETURN(RowShard shard, scratch_[hookpoint].Append(BytesOf(rows)));
   return shard;
+}
+
+int64_t BlockStore::shards_refused() const {
+  int64_t refused = 0;
+  for (const std::unique_ptr<RowCache>& cache : caches_) refused += cache->shards_refused();
+  return refused;
 }
 
 absl::StatusOr<std::vector<RowStore>> BlockStore::Finish() {

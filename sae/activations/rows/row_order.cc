@@ -4,8 +4,8 @@
 
 namespace seedbed {
 
-RowOrder::RowOrder(int64_t rows, int64_t epoch, std::optional<uint64_t> seed)
-    : rows_(rows), epoch_(epoch), seed_(seed), order_(OrderOf(epoch)) {}
+RowOrder::RowOrder(int64_t rows, int64_t epoch, std::optional<uint64_t> seed, int64_t position)
+    : rows_(rows), epoch_(epoch), seed_(seed), order_(OrderOf(epoch)), position_(position) {}
 
 int64_t RowOrder::Next() {
   if (position_ == rows_) {

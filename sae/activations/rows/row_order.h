@@ -13,8 +13,8 @@ namespace seedbed {
 // (stream_seeds.h), or the identity. Goes forward only. Not thread-safe.
 class RowOrder {
  public:
-  // Begins with the first row of epoch `epoch`. rows >= 1. Without a `seed` rows come as they lie.
-  RowOrder(int64_t rows, int64_t epoch, std::optional<uint64_t> seed);
+  // Begins with row `position` of epoch `epoch`, position <= rows. rows >= 1. Without a `seed` rows come as they lie.
+  RowOrder(int64_t rows, int64_t epoch, std::optional<uint64_t> seed, int64_t position = 0);
 
   // The next row's number, in [0, rows).
   int64_t Next();
@@ -26,7 +26,7 @@ class RowOrder {
   int64_t epoch_;
   std::optional<uint64_t> seed_;
   Permutation order_;
-  int64_t position_ = 0;  // In the epoch.
+  int64_t position_;  // In the epoch.
 };
 
 }  // namespace seedbed

@@ -27,8 +27,8 @@ ShuffledRows::ShuffledRows(ShuffledRowsOptions options)
     : options_(std::move(options)),
       head_rows_(options_.head.empty() ? 0 : options_.head.front().size(0)),
       buffers_({MakeBuffers(options_.stores, options_.batch_rows), MakeBuffers(options_.stores, options_.batch_rows)}),
-      order_(options_.rows, options_.first_epoch, options_.seed),
-      prefetch_order_(options_.rows, options_.first_epoch, options_.seed),
+      order_(options_.rows, options_.first_epoch, options_.seed, options_.first_row),
+      prefetch_order_(options_.rows, options_.first_epoch, options_.seed, options_.first_row),
       prefetches_(options_.seed.has_value() &&
                   std::any_of(options_.stores.begin(), options_.stores.end(),
                               [](const RowStore& store) { return store.larger_than_memory(); })) {

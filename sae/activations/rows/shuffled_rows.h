@@ -27,6 +27,7 @@ struct ShuffledRowsOptions {
   int64_t rows = 0;              // Of an epoch: the first of each store; >= 1.
   std::optional<uint64_t> seed;  // The stream's, of the order (row_order.h). None: as they lie.
   int64_t first_epoch = 0;
+  int64_t first_row = 0;  // Of first_epoch, <= rows: where the first batch begins.
   int64_t batch_rows = 0;
   int64_t batches = 0;
   // By hosted hookpoint: float32 [any, width], contiguous, on the CPU: rows that the first batch begins with, fewer

@@ -116,14 +116,14 @@ inline BlockSourceParts StreamPartsOver(const StreamConfig& config, const TokenM
   BlockStoreOptions store;
   store.scratch_dir = scratch;
   store.keep = config.epochs > 1;
-  store.cache = std::move(cache);
+  if (cache) store.caches.push_back(*std::move(cache));
   for (const int hookpoint : hosted[group.rank()]) store.hookpoints.push_back(absl::StrCat("layers.", hookpoint));
   store.width = model.d_model();
   store.dtype = dtype;
   store.blocks = BlockPlan(config).blocks();
   store.rows = config.rows_per_epoch();
   BlockSourceParts parts;
-  parts.cached = store.cache.has_value();
+  parts.cached = !store.caches.empty();
   parts.store = BlockStore::Open(std::move(store)).value();
   parts.tokens = &tokens;
   parts.model = [&model] { return &model; };

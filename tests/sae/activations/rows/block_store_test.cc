@@ -45,7 +45,7 @@ class BlockStoreTest : public ::testing::TestWithParam<at::ScalarType> {
         absl::StrCat("cache/", std::string(64, 'a'), "/", hookpoint, "/block-00000", block, ".safetensors"));
   }
   void UseCache(int64_t max_bytes = int64_t{1} << 40) {
-    options_.cache = RowCacheOptions{folder_.File("cache"), max_bytes, std::string(64, 'a'), "{}"};
+    options_.caches = {RowCacheOptions{folder_.File("cache"), max_bytes, std::string(64, 'a'), "{}"}};
   }
 
   // By hosted hookpoint; the second's rows are the first's and 20.
