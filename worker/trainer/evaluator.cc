@@ -73,9 +73,11 @@ absl::StatusOr<std::vector<absl::StatusOr<RunEvaluation>>> Evaluator::Evaluate(c
   return evaluations;
 }
 
-at::Tensor Evaluator::HeldOutRows(const HostedRun& run) const {
-  const auto found = losses_.find({run.planned().input, run.planned().target});
-  return found == losses_.end() ? at::Tensor() : found->second.first_rows();
+absl::StatusOr<at::Tensor> Evaluator::HeldOutRows(const HostedRun& run) {
+  if (plan_.spec.gang().evaluation().held_out_rows() == 0) return at::Tensor();
+  ASSIGN_OR_RETURN(SplicedLoss * loss, LossOf({run.planned().input, run.planned().target}));
+  if (!loss->first_rows().defined()) RETURN_IF_ERROR(loss->Evaluate({}, {}).status());
+  return loss->first_rows();
 }
 
 absl::StatusOr<LanguageModel*> Evaluator::Model() {

@@ -38,8 +38,9 @@ class Evaluator {
                                                                       const RowScales& scales, int64_t trained_tokens);
 
   // The first evaluation.held_out_rows rows that `run` reads, as the model has them: float32 [rows, d_in], on the CPU.
-  // Undefined where none are wanted, or before the first Evaluate of such a run.
-  at::Tensor HeldOutRows(const HostedRun& run) const;
+  // Undefined where none are wanted. Runs the model for them where no such run was evaluated here, in an attempt that
+  // goes on after the evaluation. Errors: as Evaluate.
+  absl::StatusOr<at::Tensor> HeldOutRows(const HostedRun& run);
 
  private:
   Evaluator(const TrainerPlan* plan, const StreamInputs* inputs, std::vector<MicroBatch> tokens);

@@ -45,6 +45,7 @@ int64_t FolderInputs::width(int hookpoint) const {
 }
 
 absl::StatusOr<std::unique_ptr<ActivationStream>> FolderInputs::OpenStream(Collectives* collectives, Clock* clock,
+                                                                           const StreamStart& start,
                                                                            std::function<void()> /*on_micro_batch*/) {
   // Nothing is exchanged, so no rank needs another any more.
   RETURN_IF_ERROR(collectives->Leave());
@@ -53,7 +54,7 @@ absl::StatusOr<std::unique_ptr<ActivationStream>> FolderInputs::OpenStream(Colle
   parts.hosted = hosted_;
   parts.hookpoints = static_cast<int>(plan_.hookpoints.size());
   parts.clock = clock;
-  return FolderStream::Create(plan_.stream, std::move(parts));
+  return FolderStream::Create(plan_.stream, std::move(parts), start);
 }
 
 }  // namespace seedbed

@@ -25,6 +25,7 @@ class FolderInputs final : public StreamInputs {
   int64_t width(int hookpoint) const override;
   StreamIdentity identity() const override { return {}; }
   absl::StatusOr<std::unique_ptr<ActivationStream>> OpenStream(Collectives* collectives, Clock* clock,
+                                                               const StreamStart& start,
                                                                std::function<void()> on_micro_batch) override;
 
  private:

@@ -64,11 +64,18 @@ absl::Status GangTrainer::MakeRuns() {
 absl::Status GangTrainer::Join() {
   RETURN_IF_ERROR(JoinPeers());
   RETURN_IF_ERROR(CheckRanksAlike(*group_, IdentityOfRank(plan_, *inputs_)));
-  ASSIGN_OR_RETURN(stream_, inputs_->OpenStream(group_.get(), clock_, [this] { ReportProgress(); }));
-  reporter_.emplace(plan_.stream, clock_, sink_);
+  ASSIGN_OR_RETURN(const StreamStart start, Resume());
+  steps_ = start.batches;
+  reporter_.emplace(plan_.stream, steps_, clock_, sink_);
+  ASSIGN_OR_RETURN(stream_, inputs_->OpenStream(group_.get(), clock_, start, [this] { ReportProgress(); }));
   LogEvent(LogLevel::kInfo, "rank joined its gang", {"world_size", plan_.spec.world_size()},
            {"hookpoints", plan_.hookpoints.size()});
   return absl::OkStatus();
+}
+
+absl::StatusOr<StreamStart> GangTrainer::Resume() {
+  checkpointer_ = Checkpointer::Make(&plan_, IdentityOfRank(plan_, *inputs_), clock_);
+  return checkpointer_ == nullptr ? StreamStart() : checkpointer_->Resume(*group_, runs_);
 }
 
 absl::Status GangTrainer::JoinPeers() {
@@ -90,19 +97,10 @@ absl::Status GangTrainer::JoinPeers() {
   return absl::OkStatus();
 }
 
-absl::Status GangTrainer::Train() {
-  Batch batch;
-  while (HasWork()) {
-    ASSIGN_OR_RETURN(const bool more, stream_->Next(&batch));
-    if (!more) break;
-    const int64_t rows_before = trained_rows();
-    RETURN_IF_ERROR(Step(batch));
-    if (stream_->harvested()) EndHarvest();
-    ReportProgress();
-    if (evaluator_ != nullptr && evaluator_->IsDue(rows_before, trained_rows()))
-      RETURN_IF_ERROR(EvaluateBetweenBatches());
-  }
-  reporter_->Report(runs_, *stream_, steps_, step_time_);
+absl::Status GangTrainer::Train(std::function<bool()> is_stopped) {
+  is_stopped_ = std::move(is_stopped);
+  RETURN_IF_ERROR(TrainSteps());
+  reporter_->Report(runs_, *stream_, steps_, step_time_, checkpoint_counters());
   for (HostedRun& run : runs_) {
     if (!run.ended()) run.FinishTraining();
   }
@@ -110,10 +108,45 @@ absl::Status GangTrainer::Train() {
   return ExportRuns();
 }
 
+absl::Status GangTrainer::TrainSteps() {
+  Batch batch;
+  while (HasWork()) {
+    const absl::StatusOr<bool> more = stream_->Next(&batch);
+    // A rank that was told to stop may have left before this one heard of it.
+    if (!more.ok() && is_stopped_()) return Stop(/*is_whole=*/false);
+    RETURN_IF_ERROR(more.status());
+    if (!*more) break;
+    RETURN_IF_ERROR(TakeBatch(batch));
+    if (is_stopped_()) return Stop(/*is_whole=*/true);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status GangTrainer::TakeBatch(const Batch& batch) {
+  const int64_t rows_before = trained_rows();
+  RETURN_IF_ERROR(Step(batch));
+  if (stream_->harvested()) EndHarvest();
+  ReportProgress();
+  if (evaluator_ != nullptr && evaluator_->IsDue(rows_before, trained_rows())) {
+    RETURN_IF_ERROR(EvaluateBetweenBatches());
+  }
+  if (checkpointer_ != nullptr) checkpointer_->StepTaken(runs_, *stream_, steps_);
+  return absl::OkStatus();
+}
+
+absl::Status GangTrainer::Stop(bool is_whole) {
+  if (checkpointer_ != nullptr) checkpointer_->SaveLast(runs_, is_whole ? stream_.get() : nullptr, steps_);
+  LogEvent(LogLevel::kInfo, "rank stopped", {"step", steps_}, {"checkpoint", checkpoint_counters().step});
+  return absl::CancelledError("stopped");
+}
+
 absl::Status GangTrainer::EvaluateBetweenBatches() {
   group_->SetPhase(absl::StrCat("step ", steps_, ", evaluation"));
   RETURN_IF_ERROR(EvaluateRuns());
-  return stream_->harvested() ? absl::OkStatus() : group_->AwaitAll();
+  if (stream_->harvested()) return absl::OkStatus();
+  const absl::Status met = group_->AwaitAll();
+  // As in TrainSteps. What comes next is a checkpoint of what this rank has done.
+  return !met.ok() && is_stopped_() ? absl::OkStatus() : met;
 }
 
 absl::Status GangTrainer::EvaluateRuns() {
@@ -121,7 +154,7 @@ absl::Status GangTrainer::EvaluateRuns() {
   for (HostedRun& run : runs_) {
     const bool is_evaluated =
         !run.evaluations().empty() && run.evaluations().back().metrics.trained_tokens() == trained_rows();
-    if (run.ended() || is_evaluated) continue;
+    if (!TakesPart(run) || is_evaluated) continue;
     by_hookpoints[{run.planned().input, run.planned().target}].push_back(&run);
   }
   for (const auto& [hookpoints, runs] : by_hookpoints) RETURN_IF_ERROR(EvaluateTogether(runs));
@@ -161,10 +194,10 @@ absl::Status GangTrainer::Step(const Batch& batch) {
     return rows;
   };
   for (HostedRun& run : runs_) {
-    if (!run.ended()) run.Launch(rows_of(run.planned().input), rows_of(run.planned().target));
+    if (TakesPart(run)) run.Launch(rows_of(run.planned().input), rows_of(run.planned().target));
   }
   for (HostedRun& run : runs_) {
-    if (run.ended()) continue;
+    if (!TakesPart(run)) continue;
     const absl::Status status = run.Step(rows_of(run.planned().input), rows_of(run.planned().target));
     if (absl::IsAborted(status)) {
       Fail(run, status);
@@ -182,8 +215,18 @@ void GangTrainer::Fail(HostedRun& run, const absl::Status& status) {
   v1::RankMessage message;
   message.mutable_run_ended()->set_run_id(run.run_id());
   *message.mutable_run_ended()->mutable_failure() = FailureOf(status, plan_.spec.rank());
-  sink_->Send(message);
+  EndRun(run, message);
+}
+
+// Checkpoints go first: nobody would remove those of a gang that will not be started again.
+void GangTrainer::EndRun(HostedRun& run, const v1::RankMessage& message) {
   run.End();
+  if (checkpointer_ != nullptr) checkpointer_->RunEnded(run.run_id());
+  sink_->Send(message);
+}
+
+CheckpointCounters GangTrainer::checkpoint_counters() const {
+  return checkpointer_ == nullptr ? CheckpointCounters() : checkpointer_->counters();
 }
 
 void GangTrainer::EndHarvest() {
@@ -202,6 +245,7 @@ absl::Status GangTrainer::ExportRuns() {
     sink_->Send(message);
   }
   for (HostedRun& run : runs_) {
+    if (is_stopped_()) return absl::CancelledError("stopped");
     if (!run.ended()) RETURN_IF_ERROR(Export(run));
   }
   return absl::OkStatus();
@@ -218,18 +262,21 @@ absl::Status GangTrainer::Export(HostedRun& run) {
   message.mutable_run_ended()->set_run_id(run.run_id());
   v1::RunResult& result = *message.mutable_run_ended()->mutable_result();
   ASSIGN_OR_RETURN(result, ExportRun(plan_, run, provenance));
-  const at::Tensor held_out = evaluator_ == nullptr ? at::Tensor() : evaluator_->HeldOutRows(run);
-  if (held_out.defined()) {
-    ASSIGN_OR_RETURN(*result.mutable_held_out_rows(), WriteHeldOutRows(plan_, run, held_out));
+  if (evaluator_ != nullptr) {
+    ASSIGN_OR_RETURN(const at::Tensor held_out, evaluator_->HeldOutRows(run));
+    if (held_out.defined()) {
+      ASSIGN_OR_RETURN(*result.mutable_held_out_rows(), WriteHeldOutRows(plan_, run, held_out));
+    }
   }
-  run.End();
   LogEvent(LogLevel::kInfo, "run exported", {"run", run.run_id()}, {"batch_hash", provenance.batch_hash});
-  sink_->Send(message);
+  EndRun(run, message);
   return absl::OkStatus();
 }
 
 void GangTrainer::ReportProgress() {
-  if (reporter_->Due()) reporter_->Report(runs_, *stream_, steps_, step_time_);
+  // While the stream is opened it may harvest what was lost.
+  if (stream_ == nullptr || !reporter_->Due()) return;
+  reporter_->Report(runs_, *stream_, steps_, step_time_, checkpoint_counters());
 }
 
 void GangTrainer::LogEvent(LogLevel level, absl::string_view event, const LogField& first,

@@ -39,6 +39,25 @@ absl::Status HostedRun::Step(const at::Tensor& input, const at::Tensor& target) 
   return absl::OkStatus();
 }
 
+StateTensors HostedRun::State() {
+  StateTensors state;
+  AddState("sae", sae_->State(), &state);
+  AddState("recorder", recorder_.State(), &state);
+  AddState("evaluations", StateOfEvaluations(evaluations_), &state);
+  return state;
+}
+
+absl::Status HostedRun::Restore(const StateTensors& state) {
+  RunRecorder recorder = recorder_;
+  RETURN_IF_ERROR(recorder.Restore(StateUnder("recorder", state)));
+  ASSIGN_OR_RETURN(std::vector<RunEvaluation> evaluations, EvaluationsOfState(StateUnder("evaluations", state)));
+  RETURN_IF_ERROR(sae_->Restore(StateUnder("sae", state)));
+  recorder_ = std::move(recorder);
+  evaluations_ = std::move(evaluations);
+  resumed_step_ = recorder_.steps();
+  return absl::OkStatus();
+}
+
 void HostedRun::FinishTraining() {
   dictionary_ = sae_->ExportDictionary();
   sae_.reset();

@@ -2,6 +2,7 @@
 #ifndef SEEDBED_WORKER_TRAINER_HOSTED_RUN_H_
 #define SEEDBED_WORKER_TRAINER_HOSTED_RUN_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "sae/arch/trainable_sae.h"
 #include "sae/checkpoint/dictionary.h"
+#include "sae/checkpoint/state_tensors.h"
 #include "worker/trainer/run_evaluation.h"
 #include "worker/trainer/run_recorder.h"
 #include "worker/trainer/trainer_plan.h"
@@ -46,6 +48,15 @@ class HostedRun {
   // to be changed.
   Dictionary dictionary() const { return dictionary_.has_value() ? *dictionary_ : sae_->ExportDictionary(); }
 
+  // All that the run has become, for a checkpoint: in its own memory until the next Step, or copies (state_tensors.h).
+  // !ended(), and training is not finished.
+  StateTensors State();
+  // Before the first step: goes on from what State gave of the same run. INVALID_ARGUMENT, naming the tensor, for a
+  // state of something else; all stays as it was then.
+  absl::Status Restore(const StateTensors& state);
+  // The step that it was restored at; 0 = it began anew.
+  int64_t resumed_step() const { return resumed_step_; }
+
   // No step is to follow: keeps the dictionary and lets go of all that only training needs. !ended().
   void FinishTraining();
 
@@ -60,6 +71,7 @@ class HostedRun {
   std::optional<Dictionary> dictionary_;  // From then on until the run has ended.
   RunRecorder recorder_;
   std::vector<RunEvaluation> evaluations_;
+  int64_t resumed_step_ = 0;
 };
 
 }  // namespace seedbed

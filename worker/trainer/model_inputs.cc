@@ -1,5 +1,6 @@
 #include "worker/trainer/model_inputs.h"
 
+#include <limits>
 #include <set>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "sae/evaluation/held_out.h"
 #include "sae/lm/device.h"
 #include "torch/version.h"
+#include "worker/trainer/checkpoint/checkpoint_folder.h"
 #include "worker/trainer/failure.h"
 #include "worker/trainer/float_types.h"
 
@@ -41,7 +43,7 @@ absl::StatusOr<std::unique_ptr<StreamInputs>> ModelInputs::Load(const TrainerPla
   std::unique_ptr<ModelInputs> inputs(new ModelInputs(&plan, std::move(facts), std::move(tokens), model_dtype,
                                                       ScalarTypeOf(stream.dtype()).value_or(model_dtype)));
   RETURN_IF_ERROR(inputs->OpenStore());
-  if (!inputs->CacheIsComplete()) RETURN_IF_ERROR(inputs->Model().status());
+  if (!inputs->CachesAreComplete()) RETURN_IF_ERROR(inputs->Model().status());
   return inputs;
 }
 
@@ -51,19 +53,32 @@ ModelInputs::ModelInputs(const TrainerPlan* plan, ModelFacts facts, TokenMixture
       facts_(std::move(facts)),
       tokens_(std::move(tokens)),
       model_dtype_(model_dtype),
-      row_dtype_(row_dtype) {}
+      row_dtype_(row_dtype),
+      caches_(Caches()) {}
+
+std::vector<RowCacheOptions> ModelInputs::Caches() const {
+  RowCacheOptions options;
+  options.facts = RowFactsJson();
+  options.key = Sha256Hex(options.facts);
+  std::vector<RowCacheOptions> caches;
+  if (plan_.spec.gang().has_cache()) {
+    options.dir = plan_.spec.gang().cache().dir();
+    options.max_bytes = plan_.spec.gang().cache().max_bytes();
+    caches.push_back(options);
+  }
+  if (plan_.spec.gang().has_checkpoint() && plan_.stream.epochs > 1) {
+    options.dir = CheckpointFolder::RowsPathOf(plan_);
+    options.max_bytes = std::numeric_limits<int64_t>::max();
+    caches.push_back(options);
+  }
+  return caches;
+}
 
 absl::Status ModelInputs::OpenStore() {
   BlockStoreOptions options;
   options.scratch_dir = plan_.spec.scratch_dir();
   options.keep = plan_.stream.epochs > 1;
-  if (plan_.spec.gang().has_cache()) {
-    RowCacheOptions& cache = options.caches.emplace_back();
-    cache.dir = plan_.spec.gang().cache().dir();
-    cache.max_bytes = plan_.spec.gang().cache().max_bytes();
-    cache.facts = RowFactsJson();
-    cache.key = Sha256Hex(cache.facts);
-  }
+  options.caches = caches_;
   const std::vector<std::vector<int>> hosted = plan_.HostedHookpoints();
   for (const int hookpoint : hosted[plan_.spec.rank()]) {
     options.hookpoints.push_back(plan_.hookpoints[hookpoint].ToString());
@@ -78,8 +93,8 @@ absl::Status ModelInputs::OpenStore() {
   return absl::OkStatus();
 }
 
-bool ModelInputs::CacheIsComplete() const {
-  if (!plan_.spec.gang().has_cache()) return false;
+bool ModelInputs::CachesAreComplete() const {
+  if (caches_.empty()) return false;
   const int64_t blocks = BlockPlan(plan_.stream).blocks();
   for (int64_t block = 0; block < blocks; ++block) {
     if (!store_->HasBlock(block)) return false;
@@ -148,6 +163,7 @@ StreamIdentity ModelInputs::identity() const {
 }
 
 absl::StatusOr<std::unique_ptr<ActivationStream>> ModelInputs::OpenStream(Collectives* collectives, Clock* clock,
+                                                                          const StreamStart& start,
                                                                           std::function<void()> on_micro_batch) {
   BlockSourceParts parts;
   parts.tokens = &tokens_;
@@ -159,10 +175,11 @@ absl::StatusOr<std::unique_ptr<ActivationStream>> ModelInputs::OpenStream(Collec
   parts.collectives = collectives;
   parts.hosted = plan_.HostedHookpoints();
   parts.store = std::move(store_);
-  parts.cached = plan_.spec.gang().has_cache();
+  parts.cached = !caches_.empty();
   parts.clock = clock;
   parts.on_micro_batch = std::move(on_micro_batch);
-  return ModelStream::Create(plan_.stream, std::move(parts));
+  parts.low_memory = plan_.spec.gang().low_memory();
+  return ModelStream::Create(plan_.stream, std::move(parts), start);
 }
 
 }  // namespace seedbed

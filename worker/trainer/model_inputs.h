@@ -5,6 +5,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "c10/core/ScalarType.h"
@@ -18,12 +20,13 @@ namespace seedbed {
 
 class ModelInputs final : public StreamInputs {
  public:
-  // Loads the model unless the cache has every block of the hookpoints that this rank hosts.
+  // Loads the model unless caches have every block of the hookpoints that this rank hosts.
   static absl::StatusOr<std::unique_ptr<StreamInputs>> Load(const TrainerPlan& plan);
 
   int64_t width(int /*hookpoint*/) const override { return facts_.d_model; }
   StreamIdentity identity() const override;
   absl::StatusOr<std::unique_ptr<ActivationStream>> OpenStream(Collectives* collectives, Clock* clock,
+                                                               const StreamStart& start,
                                                                std::function<void()> on_micro_batch) override;
   absl::StatusOr<std::vector<MicroBatch>> ReadHeldOut(int64_t sequences) const override;
   absl::StatusOr<std::unique_ptr<LanguageModel>> LoadWithHead(const std::vector<Hookpoint>& hookpoints) const override;
@@ -34,8 +37,10 @@ class ModelInputs final : public StreamInputs {
               at::ScalarType row_dtype);
 
   absl::Status OpenStore();
-  // Whether it has every block for this rank. One that hosts nothing can't tell, and finds out from the others.
-  bool CacheIsComplete() const;
+  // Of the sweep, and of the gang's checkpoints where later epochs need the rows again.
+  std::vector<RowCacheOptions> Caches() const;
+  // Whether they have every block for this rank. One that hosts nothing can't tell, and finds out from the others.
+  bool CachesAreComplete() const;
   absl::StatusOr<LanguageModel*> Model();
   // What decides the rows, and nothing that does not: mixing, batches and epochs read the same rows.
   std::string RowFactsJson() const;
@@ -45,6 +50,7 @@ class ModelInputs final : public StreamInputs {
   const TokenMixture tokens_;
   const at::ScalarType model_dtype_;
   const at::ScalarType row_dtype_;
+  const std::vector<RowCacheOptions> caches_;
   std::unique_ptr<BlockStore> store_;  // Until the stream has it.
   std::unique_ptr<LanguageModel> model_;
 };

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <thread>
@@ -25,7 +26,14 @@ constexpr int kTopPadBytes = 64 << 20;
 // poll's clock stands still while the machine sleeps, a lease's does not.
 constexpr absl::Duration kLongestWait = absl::Seconds(1);
 
-void ExitOnSignal(int) { _exit(kTerminatedExitCode); }
+std::atomic<bool> termination_deferred{false};
+std::atomic<bool> termination_asked_for{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void TerminateOnSignal(int) {
+  if (!termination_deferred) _exit(kTerminatedExitCode);
+  termination_asked_for = true;
+}
 
 // Blocks for a while, or until standard input has something to read.
 bool AwaitInput(absl::Duration until) {
@@ -59,11 +67,18 @@ void ExitWhenUnsupervised() {
 
 void SetUpSignals() {
   struct sigaction action = {};
-  action.sa_handler = ExitOnSignal;
+  action.sa_handler = TerminateOnSignal;
+  action.sa_flags = SA_RESTART;
   sigaction(SIGTERM, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
 }
+
+DeferredTermination::DeferredTermination() { termination_deferred = true; }
+
+DeferredTermination::~DeferredTermination() { termination_deferred = false; }
+
+bool DeferredTermination::is_asked_for() const { return termination_asked_for; }
 
 void AllowManyOpenFiles() {
   rlimit limit;

@@ -15,6 +15,18 @@ inline constexpr int kTerminatedExitCode = 143;  // SIGTERM.
 // reader and a file that may not grow are errors where they are written to, not signals.
 void SetUpSignals();
 
+// While one lives, SIGTERM is only taken down: there is something to be saved first. One at a time; after
+// SetUpSignals.
+class DeferredTermination {
+ public:
+  DeferredTermination();
+  ~DeferredTermination();
+  DeferredTermination(const DeferredTermination&) = delete;
+  DeferredTermination& operator=(const DeferredTermination&) = delete;
+
+  bool is_asked_for() const;
+};
+
 // Raises the process's limit on open files to what the system allows it: a cached stream may have more files than the
 // usual 1,024.
 void AllowManyOpenFiles();

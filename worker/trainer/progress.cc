@@ -1,5 +1,7 @@
 #include "worker/trainer/progress.h"
 
+#include <algorithm>
+
 #include "worker/trainer/run_export.h"
 
 namespace seedbed {
@@ -19,21 +21,27 @@ double EstimateSecondsLeft(const TrainingProgress& progress) {
          static_cast<double>(progress.total_steps - progress.steps) * seconds_a_step;
 }
 
-ProgressReporter::ProgressReporter(const StreamConfig& config, Clock* clock, MessageSink* sink)
-    : config_(config), clock_(clock), sink_(sink), started_(clock->Monotonic()), last_report_(started_) {}
+ProgressReporter::ProgressReporter(const StreamConfig& config, int64_t first_step, Clock* clock, MessageSink* sink)
+    : config_(config),
+      first_step_(first_step),
+      clock_(clock),
+      sink_(sink),
+      started_(clock->Monotonic()),
+      last_report_(started_),
+      last_steps_(first_step) {}
 
 bool ProgressReporter::Due() const { return clock_->Monotonic() - last_report_ >= kReportInterval; }
 
 void ProgressReporter::Report(const std::vector<HostedRun>& runs, const ActivationStream& stream, int64_t steps,
-                              absl::Duration step_time) {
+                              absl::Duration step_time, const CheckpointCounters& checkpoints) {
   const absl::Duration now = clock_->Monotonic();
   const StreamCounters counters = stream.counters();
   const TrainingProgress rank = {now - started_,
                                  counters.harvest_time + counters.exchange_time,
                                  stream.gang_tokens_harvested(),
                                  stream.tokens_to_harvest(),
-                                 steps,
-                                 config_.total_batches()};
+                                 steps - first_step_,
+                                 config_.total_batches() - first_step_};
   const double seconds = absl::ToDoubleSeconds(now - last_report_);
   const double rows = static_cast<double>((steps - last_steps_) * config_.batch_tokens);
   for (const HostedRun& run : runs) {
@@ -42,20 +50,23 @@ void ProgressReporter::Report(const std::vector<HostedRun>& runs, const Activati
     v1::RunProgress* progress = message.mutable_progress();
     progress->set_run_id(run.run_id());
     progress->set_step(run.recorder().steps());
-    progress->set_total_steps(rank.total_steps);
+    progress->set_total_steps(config_.total_batches());
     *progress->mutable_metrics() = ToProto(run.recorder().latest());
     progress->set_rows_per_second(seconds > 0 ? rows / seconds : 0);
     progress->set_tokens_harvested(rank.tokens_harvested);
     progress->set_tokens_to_harvest(rank.tokens_to_harvest);
     progress->set_seconds_left(EstimateSecondsLeft(rank));
+    progress->set_resumed_step(run.resumed_step());
+    progress->set_checkpoint_step(std::max(run.resumed_step(), checkpoints.step));
     sink_->Send(message);
   }
-  SendStreamProgress(counters, step_time);
+  SendStreamProgress(counters, step_time, checkpoints);
   last_report_ = now;
   last_steps_ = steps;
 }
 
-void ProgressReporter::SendStreamProgress(const StreamCounters& counters, absl::Duration step_time) {
+void ProgressReporter::SendStreamProgress(const StreamCounters& counters, absl::Duration step_time,
+                                          const CheckpointCounters& checkpoints) {
   v1::RankMessage message;
   v1::StreamProgress* progress = message.mutable_stream_progress();
   progress->set_tokens_harvested(counters.tokens_harvested);
@@ -67,6 +78,10 @@ void ProgressReporter::SendStreamProgress(const StreamCounters& counters, absl::
   progress->set_rows_from_cache(counters.rows_from_cache);
   progress->set_cache_shards_refused(counters.cache_shards_refused);
   progress->set_stall_seconds(absl::ToDoubleSeconds(counters.stall_time));
+  progress->set_checkpoints(checkpoints.written);
+  progress->set_checkpoint_bytes(checkpoints.bytes);
+  progress->set_checkpoint_seconds(absl::ToDoubleSeconds(checkpoints.write_time));
+  progress->set_checkpoint_stall_seconds(absl::ToDoubleSeconds(checkpoints.stall_time));
   sink_->Send(message);
 }
 

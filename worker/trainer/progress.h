@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "common/clock.h"
 #include "sae/activations/activation_stream.h"
+#include "worker/trainer/checkpoint/checkpoint_writer.h"
 #include "worker/trainer/hosted_run.h"
 #include "worker/trainer/message_sink.h"
 
@@ -19,7 +20,7 @@ struct TrainingProgress {
   absl::Duration harvest_time;   // Of that, for harvesting and the exchange.
   int64_t tokens_harvested = 0;  // By the gang.
   int64_t tokens_to_harvest = 0;
-  int64_t steps = 0;
+  int64_t steps = 0;  // Taken and to be taken by this process.
   int64_t total_steps = 0;
 };
 
@@ -30,24 +31,26 @@ double EstimateSecondsLeft(const TrainingProgress& progress);
 // Sends at most one round of messages every half a second. Not thread-safe.
 class ProgressReporter {
  public:
-  // `clock` and `sink` outlive it.
-  ProgressReporter(const StreamConfig& config, Clock* clock, MessageSink* sink);
+  // Of a stream that begins after `first_step` steps. `clock` and `sink` outlive it.
+  ProgressReporter(const StreamConfig& config, int64_t first_step, Clock* clock, MessageSink* sink);
 
   bool Due() const;
 
-  // One RunProgress for each run that has not ended, and a StreamProgress. `steps`: taken by the gang.
+  // One RunProgress for each run that has not ended, and a StreamProgress. `steps`: of the stream so far.
   void Report(const std::vector<HostedRun>& runs, const ActivationStream& stream, int64_t steps,
-              absl::Duration step_time);
+              absl::Duration step_time, const CheckpointCounters& checkpoints);
 
  private:
-  void SendStreamProgress(const StreamCounters& counters, absl::Duration step_time);
+  void SendStreamProgress(const StreamCounters& counters, absl::Duration step_time,
+                          const CheckpointCounters& checkpoints);
 
   StreamConfig config_;
+  int64_t first_step_;
   Clock* clock_;
   MessageSink* sink_;
   absl::Duration started_;
   absl::Duration last_report_;
-  int64_t last_steps_ = 0;
+  int64_t last_steps_;
 };
 
 }  // namespace seedbed

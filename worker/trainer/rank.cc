@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "ATen/Version.h"
@@ -40,7 +41,9 @@ absl::Status TrainAsRank(const v1::TrainerSpec& spec, MessageSink* sink) {
   SetUpLibTorch(spec.threads(), spec.device());
   ASSIGN_OR_RETURN(const std::unique_ptr<GangTrainer> trainer, GangTrainer::Load(std::move(plan), sink, Clock::Real()));
   RETURN_IF_ERROR(trainer->Join());
-  return trainer->Train();
+  std::optional<DeferredTermination> termination;
+  if (spec.gang().has_checkpoint()) termination.emplace();
+  return trainer->Train([&termination] { return termination.has_value() && termination->is_asked_for(); });
 }
 
 void SendFailure(const v1::Failure& failure, const v1::TrainerSpec& spec, MessageSink* sink) {
@@ -69,6 +72,7 @@ int RunRank(const std::string& spec_path, MessageSink* sink) {
   }
   const absl::Status status = CatchExceptions([&] { return TrainAsRank(*spec, sink); });
   if (status.ok()) return 0;
+  if (absl::IsCancelled(status)) return kTerminatedExitCode;
   SendFailure(FailureOf(status, spec->rank()), *spec, sink);
   return 1;
 }

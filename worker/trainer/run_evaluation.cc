@@ -3,6 +3,7 @@
 #include <cstring>
 #include <optional>
 
+#include "ATen/ops/from_blob.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -60,6 +61,9 @@ std::string CsvOf(absl::Span<const RunEvaluation> evaluations) {
   return csv;
 }
 
+std::string MetricsName(size_t evaluation) { return absl::StrFormat("%06d.metrics", evaluation); }
+std::string FrequencyName(size_t evaluation) { return absl::StrFormat("%06d.firing_frequency", evaluation); }
+
 }  // namespace
 
 RunEvaluation MakeRunEvaluation(const SplicedEvaluation& evaluation, int64_t trained_tokens) {
@@ -92,6 +96,33 @@ RunEvaluation MakeRunEvaluation(const SplicedEvaluation& evaluation, int64_t tra
 std::map<std::string, std::string> EvaluationFiles(absl::Span<const RunEvaluation> evaluations) {
   if (evaluations.empty()) return {};
   return {{"evaluation.csv", CsvOf(evaluations)}, {"firing_frequency.npy", NpyOf(evaluations.back().firing_frequency)}};
+}
+
+StateTensors StateOfEvaluations(absl::Span<const RunEvaluation> evaluations) {
+  StateTensors state;
+  for (size_t i = 0; i < evaluations.size(); ++i) {
+    std::vector<double> frequency = evaluations[i].firing_frequency;
+    const auto latents = static_cast<int64_t>(frequency.size());
+    state[MetricsName(i)] = StateOfText(evaluations[i].metrics.SerializeAsString());
+    state[FrequencyName(i)] = at::from_blob(frequency.data(), {latents}, at::kDouble).clone();
+  }
+  return state;
+}
+
+absl::StatusOr<std::vector<RunEvaluation>> EvaluationsOfState(const StateTensors& state) {
+  std::vector<RunEvaluation> evaluations(state.size() / 2);
+  for (size_t i = 0; i < evaluations.size(); ++i) {
+    const auto metrics = state.find(MetricsName(i));
+    const auto frequency = state.find(FrequencyName(i));
+    const bool is_whole = metrics != state.end() && frequency != state.end() &&
+                          frequency->second.scalar_type() == at::kDouble &&
+                          evaluations[i].metrics.ParseFromString(TextOfState(metrics->second));
+    if (!is_whole)
+      return absl::InvalidArgumentError(absl::StrCat("tensors \"", MetricsName(i), "\" are no evaluation"));
+    const double* values = frequency->second.const_data_ptr<double>();
+    evaluations[i].firing_frequency.assign(values, values + frequency->second.numel());
+  }
+  return evaluations;
 }
 
 }  // namespace seedbed

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "sae/checkpoint/state_tensors.h"
 #include "sae/evaluation/spliced_loss.h"
 #include "seedbed/v1/run.pb.h"
 
@@ -25,6 +27,10 @@ RunEvaluation MakeRunEvaluation(const SplicedEvaluation& evaluation, int64_t tra
 // Files beside an export, by name: evaluation.csv with every evaluation, firing_frequency.npy (NumPy, float64
 // [latents]) of the last. None where there was none.
 std::map<std::string, std::string> EvaluationFiles(absl::Span<const RunEvaluation> evaluations);
+
+// Of a checkpoint: copies. INVALID_ARGUMENT where a state is none.
+StateTensors StateOfEvaluations(absl::Span<const RunEvaluation> evaluations);
+absl::StatusOr<std::vector<RunEvaluation>> EvaluationsOfState(const StateTensors& state);
 
 }  // namespace seedbed
 

@@ -3,12 +3,28 @@
 #include <algorithm>
 #include <cmath>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/status.h"
 
 namespace seedbed {
 namespace {
 
 constexpr int64_t kMostCsvLines = 4096;
+
+constexpr char kLines[] = "lines";
+
+void AddMetrics(const std::string& prefix, StepMetrics* metrics, StateTensors* state) {
+  AddState(prefix,
+           {{"fvu", SharedState(&metrics->fvu)},
+            {"mse", SharedState(&metrics->mse)},
+            {"l0", SharedState(&metrics->l0)},
+            {"dead_fraction", SharedState(&metrics->dead_fraction)},
+            {"auxiliary_loss", SharedState(&metrics->auxiliary_loss)},
+            {"loss", SharedState(&metrics->loss)},
+            {"sparsity_coefficient", SharedState(&metrics->sparsity_coefficient)}},
+           state);
+}
 
 int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -58,6 +74,31 @@ StepMetrics RunRecorder::Result() const {
 
 double RunRecorder::FinalL0() const {
   return final_l0_sum_ / static_cast<double>(std::max<int64_t>(steps_ - first_final_step_ + 1, 1));
+}
+
+StateTensors RunRecorder::State() {
+  StateTensors state = Numbers();
+  state[kLines] = StateOfText(csv_);
+  return state;
+}
+
+absl::Status RunRecorder::Restore(const StateTensors& state) {
+  const auto lines = state.find(kLines);
+  if (lines == state.end()) return absl::InvalidArgumentError(absl::StrCat("tensor \"", kLines, "\" is missing"));
+  StateTensors numbers = state;
+  numbers.erase(kLines);
+  RETURN_IF_ERROR(RestoreState(numbers, Numbers()));
+  csv_ = TextOfState(lines->second);
+  return absl::OkStatus();
+}
+
+StateTensors RunRecorder::Numbers() {
+  StateTensors numbers = {{"steps", SharedState(&steps_)},
+                          {"averaged", SharedState(&averaged_)},
+                          {"final_l0_sum", SharedState(&final_l0_sum_)}};
+  AddMetrics("latest", &latest_, &numbers);
+  AddMetrics("sum", &sum_, &numbers);
+  return numbers;
 }
 
 void RunRecorder::AddCsvLine(const StepMetrics& metrics) {

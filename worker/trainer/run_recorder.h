@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/status.h"
 #include "sae/activations/stream_config.h"
 #include "sae/arch/trainable_sae.h"
+#include "sae/checkpoint/state_tensors.h"
 #include "sae/train/learning_rate.h"
 
 namespace seedbed {
@@ -36,7 +38,13 @@ class RunRecorder {
   // One line every ceil(total steps / 4096) steps and for the last one, after a header line.
   const std::string& training_csv() const { return csv_; }
 
+  // All that was added so far: numbers in the recorder's own memory (state_tensors.h), and a copy of the lines.
+  StateTensors State();
+  // Takes what State gave of a recorder made of the same. INVALID_ARGUMENT naming the tensor; all stays as it was then.
+  absl::Status Restore(const StateTensors& state);
+
  private:
+  StateTensors Numbers();
   void AddCsvLine(const StepMetrics& metrics);
 
   LearningRateSchedule learning_rate_;

@@ -39,6 +39,7 @@ class StreamInputs {
 
   // Every rank calls it at the same time, once. The inputs outlive the stream. Errors: as ModelStream and FolderStream.
   virtual absl::StatusOr<std::unique_ptr<ActivationStream>> OpenStream(Collectives* collectives, Clock* clock,
+                                                                       const StreamStart& start,
                                                                        std::function<void()> on_micro_batch) = 0;
 
   // Sequences that no run trains on, in micro-batches. INVALID_ARGUMENT where the rows come from no tokens; else as

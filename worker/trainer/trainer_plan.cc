@@ -31,7 +31,8 @@ absl::Status CheckPlace(const v1::TrainerSpec& spec) {
   if (spec.world_size() > 1 && spec.collective_timeout_ms() < 1) {
     return FieldError("collective_timeout_ms", absl::StrCat("is ", spec.collective_timeout_ms(), "; must be positive"));
   }
-  return CheckId("gang.sweep_id", spec.gang().sweep_id());
+  RETURN_IF_ERROR(CheckId("gang.sweep_id", spec.gang().sweep_id()));
+  return spec.gang().has_checkpoint() ? CheckId("gang.gang_id", spec.gang().gang_id()) : absl::OkStatus();
 }
 
 absl::StatusOr<StreamConfig> MakeStreamConfig(const v1::StreamSpec& spec) {

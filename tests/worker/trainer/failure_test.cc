@@ -3,6 +3,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "ATen/ops/empty.h"
 #include "c10/util/Exception.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -19,11 +20,11 @@ TEST(FailureOfTest, KindFollowsFromTheCode) {
   EXPECT_EQ(kind(absl::StatusCode::kNotFound), v1::FAILURE_KIND_USER_ERROR);
   EXPECT_EQ(kind(absl::StatusCode::kOutOfRange), v1::FAILURE_KIND_USER_ERROR);
   EXPECT_EQ(kind(absl::StatusCode::kFailedPrecondition), v1::FAILURE_KIND_USER_ERROR);
-  EXPECT_EQ(kind(absl::StatusCode::kDataLoss), v1::FAILURE_KIND_USER_ERROR);
+  EXPECT_EQ(kind(absl::StatusCode::kDataLoss), v1::FAILURE_KIND_DAMAGED_INPUT);
   EXPECT_EQ(kind(absl::StatusCode::kResourceExhausted), v1::FAILURE_KIND_IO);
   EXPECT_EQ(kind(absl::StatusCode::kPermissionDenied), v1::FAILURE_KIND_IO);
   EXPECT_EQ(kind(absl::StatusCode::kUnavailable), v1::FAILURE_KIND_RANK_DIED);
-  EXPECT_EQ(kind(absl::StatusCode::kDeadlineExceeded), v1::FAILURE_KIND_RANK_DIED);
+  EXPECT_EQ(kind(absl::StatusCode::kDeadlineExceeded), v1::FAILURE_KIND_HUNG_COLLECTIVE);
   EXPECT_EQ(kind(absl::StatusCode::kAborted), v1::FAILURE_KIND_NOT_FINITE);
   EXPECT_EQ(kind(absl::StatusCode::kInternal), v1::FAILURE_KIND_INTERNAL);
 }
@@ -56,6 +57,21 @@ TEST(CatchExceptionsTest, ExceptionsBecomeInternalErrorsOfOneLine) {
   EXPECT_THAT(from_torch, HasSubstr("shapes differ"));
   EXPECT_THAT(from_torch, Not(HasSubstr("\n")));
   EXPECT_TRUE(CatchExceptions([] { return absl::OkStatus(); }).ok());
+}
+
+TEST(CatchExceptionsTest, MemoryThatGaveOutIsTold) {
+  const auto kind_of = [](std::function<absl::Status()> action) {
+    return FailureOf(CatchExceptions(action), 0).kind();
+  };
+  EXPECT_EQ(kind_of([]() -> absl::Status { throw std::bad_alloc(); }), v1::FAILURE_KIND_OUT_OF_MEMORY);
+  EXPECT_EQ(kind_of([]() -> absl::Status { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory"); }),
+            v1::FAILURE_KIND_OUT_OF_MEMORY);
+  EXPECT_EQ(kind_of([]() -> absl::Status {
+              at::empty({int64_t{1} << 50}, at::kFloat);
+              return absl::OkStatus();
+            }),
+            v1::FAILURE_KIND_OUT_OF_MEMORY);
+  EXPECT_EQ(kind_of([]() -> absl::Status { throw std::runtime_error("another"); }), v1::FAILURE_KIND_INTERNAL);
 }
 
 }  // namespace

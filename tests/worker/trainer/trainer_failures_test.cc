@@ -272,7 +272,7 @@ TEST_F(TrainerFailuresTest, PeerThatNeverComesIsAnErrorAndNotAHang) {
   RankProcess rank = Start(fixture_.SpecOfRank(spec_, 0, 2));
   ASSERT_TRUE(rank.WaitFor([](const v1::RankMessage& m) { return m.has_rendezvous_ready(); }));
   EXPECT_EQ(rank.Finish().exit_code, 1);
-  EXPECT_EQ(rank.failure().kind(), v1::FAILURE_KIND_RANK_DIED);
+  EXPECT_EQ(rank.failure().kind(), v1::FAILURE_KIND_HUNG_COLLECTIVE);
   EXPECT_THAT(rank.failure().message(), HasSubstr("lost contact with another rank"));
 }
 
