@@ -44,7 +44,7 @@ struct RawFlags {
   std::string trainer;
   std::string ready_file;
   int collective_timeout_ms = 120'000;
-  int stop_grace_ms = 5'000;
+  int stop_grace_ms = 30'000;
 };
 
 void Declare(CLI::App& app, RawFlags& raw) {
@@ -65,7 +65,9 @@ void Declare(CLI::App& app, RawFlags& raw) {
   app.add_option("--trainer", raw.trainer, "The seedbed-trainer to start; the one beside this program by default");
   app.add_option("--collective-timeout-ms", raw.collective_timeout_ms, "How long a rank waits for its peers")
       ->capture_default_str();
-  app.add_option("--stop-grace-ms", raw.stop_grace_ms, "From SIGTERM to SIGKILL of a rank")->capture_default_str();
+  app.add_option("--stop-grace-ms", raw.stop_grace_ms,
+                 "From SIGTERM to SIGKILL of a rank, which writes a checkpoint before it ends")
+      ->capture_default_str();
   app.add_option("--ready-file", raw.ready_file, "Written, as JSON, once this worker is up");
 }
 

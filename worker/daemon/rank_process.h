@@ -24,7 +24,7 @@ struct RankOptions {
   std::string scratch_root;  // Holds ranks/, removed with each rank, and logs/, which stay.
   std::string host = "127.0.0.1";
   int collective_timeout_ms = 120'000;
-  absl::Duration stop_grace = absl::Seconds(5);  // From SIGTERM to SIGKILL.
+  absl::Duration stop_grace = absl::Seconds(30);  // From SIGTERM to SIGKILL: for the last step and its checkpoint.
 };
 
 std::string RanksFolder(const std::string& scratch_root);

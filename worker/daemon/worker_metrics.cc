@@ -50,6 +50,9 @@ WorkerMetrics::WorkerMetrics(Registry& registry, const std::vector<v1::Slot>& sl
                                   "Rows that this worker's ranks read from a cache instead of harvesting them")),
       cache_shards_refused_(OneCounter(registry, "seedbed_worker_cache_shards_refused_total",
                                        "Shards of caches that were damaged and harvested again")),
+      checkpoints_(OneCounter(registry, "seedbed_worker_checkpoints_total",
+                              "Checkpoints that this worker's ranks wrote, each counted by its rank")),
+      checkpoint_bytes_(OneCounter(registry, "seedbed_worker_checkpoint_bytes_total", "Bytes of those checkpoints")),
       phase_seconds_(BuildCounter()
                          .Name("seedbed_worker_phase_seconds_total")
                          .Help("Time that this worker's ranks spent, by phase")
@@ -67,7 +70,9 @@ WorkerMetrics::WorkerMetrics(Registry& registry, const std::vector<v1::Slot>& sl
     slot_family.Add({{"device", slot.device() == v1::DEVICE_KIND_CUDA ? "cuda" : "cpu"}}).Increment();
   }
   for (const auto& [state, name] : kStates) ranks_.Add({{"state", name}});
-  for (const char* phase : {"harvest", "exchange", "step", "spool", "stall"}) phase_seconds_.Add({{"phase", phase}});
+  for (const char* phase : {"harvest", "exchange", "step", "spool", "stall", "checkpoint", "checkpoint_stall"}) {
+    phase_seconds_.Add({{"phase", phase}});
+  }
 }
 
 void WorkerMetrics::AddWork(const v1::StreamProgress& before, const v1::StreamProgress& after) {
@@ -78,6 +83,8 @@ void WorkerMetrics::AddWork(const v1::StreamProgress& before, const v1::StreamPr
   add_count(exchange_bytes_, before.exchange_bytes_sent(), after.exchange_bytes_sent());
   add_count(rows_from_cache_, before.rows_from_cache(), after.rows_from_cache());
   add_count(cache_shards_refused_, before.cache_shards_refused(), after.cache_shards_refused());
+  add_count(checkpoints_, before.checkpoints(), after.checkpoints());
+  add_count(checkpoint_bytes_, before.checkpoint_bytes(), after.checkpoint_bytes());
   const auto add_seconds = [&](const char* phase, double from, double to) {
     AddIfPositive(phase_seconds_.Add({{"phase", phase}}), to - from);
   };
@@ -86,6 +93,8 @@ void WorkerMetrics::AddWork(const v1::StreamProgress& before, const v1::StreamPr
   add_seconds("step", before.step_seconds(), after.step_seconds());
   add_seconds("spool", before.spool_seconds(), after.spool_seconds());
   add_seconds("stall", before.stall_seconds(), after.stall_seconds());
+  add_seconds("checkpoint", before.checkpoint_seconds(), after.checkpoint_seconds());
+  add_seconds("checkpoint_stall", before.checkpoint_stall_seconds(), after.checkpoint_stall_seconds());
 }
 
 void WorkerMetrics::SetRanks(const std::vector<v1::RankStatus>& ranks) {

@@ -51,6 +51,8 @@ class WorkerMetrics {
   prometheus::Counter& exchange_bytes_;
   prometheus::Counter& rows_from_cache_;
   prometheus::Counter& cache_shards_refused_;
+  prometheus::Counter& checkpoints_;
+  prometheus::Counter& checkpoint_bytes_;
   prometheus::Family<prometheus::Counter>& phase_seconds_;
   std::array<prometheus::Family<prometheus::Gauge>*, kRunSeries> run_families_;
 

@@ -1,6 +1,5 @@
 #include "worker/trainer/model_inputs.h"
 
-#include <limits>
 #include <set>
 #include <utility>
 #include <vector>
@@ -68,7 +67,7 @@ std::vector<RowCacheOptions> ModelInputs::Caches() const {
   }
   if (plan_.spec.gang().has_checkpoint() && plan_.stream.epochs > 1) {
     options.dir = CheckpointFolder::RowsPathOf(plan_);
-    options.max_bytes = std::numeric_limits<int64_t>::max();
+    options.max_bytes = RowCacheOptions::kNoBound;
     caches.push_back(options);
   }
   return caches;

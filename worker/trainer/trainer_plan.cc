@@ -23,6 +23,14 @@ absl::Status CheckId(absl::string_view field, const std::string& id) {
   return FieldError(field, absl::StrCat("is \"", id, "\"; must be usable as the name of a folder"));
 }
 
+absl::Status CheckCheckpoint(const v1::GangSpec& gang) {
+  const v1::CheckpointSpec& checkpoint = gang.checkpoint();
+  const bool by_rows = checkpoint.every_tokens() > 0;
+  const bool by_time = checkpoint.every_minutes() > 0;
+  if (!by_rows && !by_time) return FieldError("gang.checkpoint", "is never due; must be absent or due by rows or time");
+  return CheckId("gang.gang_id", gang.gang_id());
+}
+
 absl::Status CheckPlace(const v1::TrainerSpec& spec) {
   if (spec.world_size() < 1 || spec.rank() < 0 || spec.rank() >= spec.world_size()) {
     return FieldError("rank", absl::StrCat("is ", spec.rank(), " of world_size ", spec.world_size()));
@@ -32,7 +40,7 @@ absl::Status CheckPlace(const v1::TrainerSpec& spec) {
     return FieldError("collective_timeout_ms", absl::StrCat("is ", spec.collective_timeout_ms(), "; must be positive"));
   }
   RETURN_IF_ERROR(CheckId("gang.sweep_id", spec.gang().sweep_id()));
-  return spec.gang().has_checkpoint() ? CheckId("gang.gang_id", spec.gang().gang_id()) : absl::OkStatus();
+  return spec.gang().has_checkpoint() ? CheckCheckpoint(spec.gang()) : absl::OkStatus();
 }
 
 absl::StatusOr<StreamConfig> MakeStreamConfig(const v1::StreamSpec& spec) {

@@ -125,6 +125,10 @@ absl::StatusOr<std::optional<RowShard>> RowCache::TryToKeep(const std::string& h
 }
 
 absl::StatusOr<bool> RowCache::ReserveRoom(const RowFile& file, int64_t bytes) const {
+  if (options_.max_bytes == RowCacheOptions::kNoBound) {
+    RETURN_IF_ERROR(ReservePlace(file, bytes));
+    return true;
+  }
   // One process at a time counts and reserves, or two would take the same room.
   const std::string path = JoinPath(options_.dir, ".lock");
   const OwnedFd lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));

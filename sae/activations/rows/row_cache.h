@@ -3,6 +3,7 @@
 #define SEEDBED_SAE_ACTIVATIONS_ROWS_ROW_CACHE_H_
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,8 +17,10 @@
 namespace seedbed {
 
 struct RowCacheOptions {
+  static constexpr int64_t kNoBound = std::numeric_limits<int64_t>::max();
+
   std::string dir;        // Made where it is missing.
-  int64_t max_bytes = 0;  // Of everything in dir.
+  int64_t max_bytes = 0;  // Of everything in dir; with kNoBound nothing is counted and nothing removed.
   std::string key;        // Of the stream: 64 lower-case hexadecimal digits.
   std::string facts;      // What the key stands for, as JSON, for people: DIR/KEY/stream.json.
 };

@@ -170,18 +170,24 @@ TEST_F(RankSupervisorTest, MetricsFollowTheRanks) {
   EXPECT_THAT(afterwards, HasSubstr("seedbed_worker_ranks_failed_total 1"));
 }
 
-TEST(WorkerMetricsTest, TellsOfCachesAndStalls) {
+TEST(WorkerMetricsTest, TellsOfCachesStallsAndCheckpoints) {
   prometheus::Registry registry;
   WorkerMetrics metrics(registry, {});
   v1::StreamProgress progress;
   progress.set_rows_from_cache(700);
   progress.set_cache_shards_refused(2);
   progress.set_stall_seconds(0.25);
+  progress.set_checkpoints(3);
+  progress.set_checkpoint_bytes(4000);
+  progress.set_checkpoint_stall_seconds(0.125);
   metrics.AddWork({}, progress);
   const std::string text = prometheus::TextSerializer().Serialize(registry.Collect());
   EXPECT_THAT(text, HasSubstr("seedbed_worker_rows_from_cache_total 700"));
   EXPECT_THAT(text, HasSubstr("seedbed_worker_cache_shards_refused_total 2"));
   EXPECT_THAT(text, HasSubstr("seedbed_worker_phase_seconds_total{phase=\"stall\"} 0.25"));
+  EXPECT_THAT(text, HasSubstr("seedbed_worker_checkpoints_total 3"));
+  EXPECT_THAT(text, HasSubstr("seedbed_worker_checkpoint_bytes_total 4000"));
+  EXPECT_THAT(text, HasSubstr("seedbed_worker_phase_seconds_total{phase=\"checkpoint_stall\"} 0.125"));
 }
 
 TEST(WorkerMetricsTest, CountersNeverFall) {

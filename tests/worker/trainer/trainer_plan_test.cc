@@ -137,6 +137,12 @@ TEST(TrainerPlanTest, WrongFieldsAreNamed) {
   EXPECT_THAT(message_with([](auto& s) { s.mutable_gang()->mutable_runs(0)->set_run_id("../r1"); }),
               HasSubstr("run_id is \"../r1\""));
   EXPECT_THAT(message_with([](auto& s) { s.mutable_gang()->set_sweep_id(""); }), HasSubstr("sweep_id"));
+  EXPECT_THAT(message_with([](auto& s) { s.mutable_gang()->mutable_checkpoint(); }), HasSubstr("gang.checkpoint"));
+  EXPECT_THAT(message_with([](auto& s) {
+                s.mutable_gang()->mutable_checkpoint()->set_every_minutes(1);
+                s.mutable_gang()->set_gang_id("a/b");
+              }),
+              HasSubstr("gang.gang_id is \"a/b\""));
   EXPECT_THAT(message_with([](auto& s) { s.mutable_gang()->clear_runs(); }), HasSubstr("gang.runs is empty"));
   EXPECT_THAT(message_with([](auto& s) { s.set_rank(1); }), HasSubstr("rank is 1 of world_size 1"));
   EXPECT_THAT(message_with([](auto& s) { s.set_threads(0); }), HasSubstr("threads is 0"));

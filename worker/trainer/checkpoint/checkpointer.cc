@@ -11,8 +11,7 @@ namespace seedbed {
 
 std::unique_ptr<Checkpointer> Checkpointer::Make(const TrainerPlan* plan, const StreamIdentity& identity,
                                                  Clock* clock) {
-  const v1::CheckpointSpec& spec = plan->spec.gang().checkpoint();
-  if (spec.every_tokens() <= 0 && !(spec.every_minutes() > 0)) return nullptr;
+  if (!plan->spec.gang().has_checkpoint()) return nullptr;
   return std::unique_ptr<Checkpointer>(new Checkpointer(plan, identity, clock));
 }
 
@@ -40,7 +39,6 @@ absl::StatusOr<StreamStart> Checkpointer::Resume(Collectives& collectives, std::
 void Checkpointer::StepTaken(std::vector<HostedRun>& runs, ActivationStream& stream, int64_t step) {
   if (!schedule_.IsDue(step, step - first_step_, clock_->Monotonic() - began_) || writer_.is_writing()) return;
   Save(runs, &stream, step);
-  if (plan_.spec.gang().low_memory()) writer_.Wait();
 }
 
 void Checkpointer::SaveLast(std::vector<HostedRun>& runs, ActivationStream* stream, int64_t step) {
@@ -50,12 +48,13 @@ void Checkpointer::SaveLast(std::vector<HostedRun>& runs, ActivationStream* stre
 }
 
 void Checkpointer::Save(std::vector<HostedRun>& runs, ActivationStream* stream, int64_t step) {
-  {
-    const auto timer = AddTimeTo(clock_, &stall_time_);
-    Copy(runs, stream, step);
-  }
+  const auto timer = AddTimeTo(clock_, &stall_time_);
+  Copy(runs, stream, step);
   saved_step_ = step;
   if (!writer_.states().empty()) writer_.Start(step);
+  if (!plan_.spec.gang().low_memory()) return;
+  writer_.Wait();
+  writer_.states() = {};
 }
 
 void Checkpointer::Copy(std::vector<HostedRun>& runs, ActivationStream* stream, int64_t step) {

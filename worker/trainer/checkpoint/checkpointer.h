@@ -24,7 +24,8 @@ namespace seedbed {
 
 // At a batch boundary the states are copied, which is all that the training waits for, and a thread writes them. One
 // that is due while the one before is still being written is left out. Trouble with the disk is a warning, and the
-// training goes on. Not thread-safe. LibTorch's exceptions pass through.
+// training goes on. In a gang with low memory the training waits for the writing, and the copies are let go of. Not
+// thread-safe. LibTorch's exceptions pass through.
 class Checkpointer {
  public:
   // Null where the gang wants none. `plan` and `clock` outlive it.
