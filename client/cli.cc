@@ -267,8 +267,8 @@ void AddAgree(CLI::App& app, Invocation& invocation) {
 }
 
 void AddReport(CLI::App& app, Invocation& invocation) {
-  CLI::App* command = app.add_subcommand("report", "Write a sweep's figures and tables as one HTML page");
-  command->add_option("SWEEP", invocation.report.sweep_id, "Its id, as submit and list print it")->required();
+  CLI::App* command = app.add_subcommand("report", "Write the figures and tables of sweeps as one HTML page");
+  command->add_option("SWEEP", invocation.report.sweep_ids, "Their ids, as submit and list print them")->required();
   command->add_option("-o", invocation.report.output, "The file to write")->required();
   command->callback([&invocation] {
     invocation.command = [&invocation](Console& console) {

@@ -221,9 +221,10 @@ absl::Status ResultsClient::StreamLatents(const v1::StreamLatentsRequest& reques
   return status.ok() ? absl::OkStatus() : ExplainCall(status, "the results service", address_);
 }
 
-absl::StatusOr<std::string> ResultsClient::GetReport(const std::string& sweep_id) {
+absl::StatusOr<std::string> ResultsClient::GetReport(const std::vector<std::string>& sweep_ids) {
   v1::GetReportRequest request;
-  request.set_sweep_id(sweep_id);
+  request.set_sweep_id(sweep_ids.at(0));
+  for (size_t i = 1; i < sweep_ids.size(); ++i) request.add_other_sweep_ids(sweep_ids[i]);
   ASSIGN_OR_RETURN(v1::GetReportResponse response, Call(&v1::ResultsService::Stub::GetReport, request));
   return std::move(*response.mutable_html());
 }

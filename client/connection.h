@@ -87,7 +87,7 @@ class ResultsClient {
   absl::Status StreamLatents(const seedbed::v1::StreamLatentsRequest& request,
                              const std::function<void(const seedbed::v1::StreamLatentsResponse&)>& on_chunk);
   // An HTML page.
-  absl::StatusOr<std::string> GetReport(const std::string& sweep_id);
+  absl::StatusOr<std::string> GetReport(const std::vector<std::string>& sweep_ids);
 
  private:
   template <typename Request, typename Response>

@@ -9,9 +9,10 @@ namespace seedbed {
 
 absl::Status RunReport(const ReportOptions& options, Console& console) {
   CoordinatorClient coordinator(options.server);
-  ASSIGN_OR_RETURN(const v1::Sweep sweep, coordinator.GetSweep(options.sweep_id));
+  // The coordinator knows of a sweep before the results service does.
+  for (const std::string& sweep_id : options.sweep_ids) RETURN_IF_ERROR(coordinator.GetSweep(sweep_id).status());
   ASSIGN_OR_RETURN(const std::string address, coordinator.ResultsAddress());
-  ASSIGN_OR_RETURN(const std::string html, ResultsClient(address).GetReport(sweep.sweep_id()));
+  ASSIGN_OR_RETURN(const std::string html, ResultsClient(address).GetReport(options.sweep_ids));
   RETURN_IF_ERROR(WriteFileDurably(options.output, html));
   if (options.json) {
     const nlohmann::json written = {{"path", options.output}};

@@ -1,8 +1,9 @@
-// `seedbed report`: the results service's page of a sweep, as a file.
+// `seedbed report`: the results service's page of sweeps, as a file.
 #ifndef SEEDBED_CLIENT_REPORT_H_
 #define SEEDBED_CLIENT_REPORT_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "client/console.h"
@@ -10,9 +11,9 @@
 namespace seedbed {
 
 struct ReportOptions {
-  std::string server;  // HOST:PORT
-  std::string sweep_id;
-  std::string output;  // The file; replaced if it is there.
+  std::string server;                  // HOST:PORT
+  std::vector<std::string> sweep_ids;  // One or more.
+  std::string output;                  // The file; replaced if it is there.
   bool json = false;
 };
 

@@ -208,6 +208,8 @@ void Decision::FinishSet(const SiblingSetRecord& set) {
     body.add_run_ids(run_id);
     *body.add_results() = result != results_.end() ? result->second : run.result();
     body.add_seeds(run.sae().seed());
+    body.set_trained_tokens(body.results().rbegin()->steps() *
+                            state_.FindGang(run.gang_id())->gang.stream().batch_tokens());
   }
   if (body.run_ids_size() < 2) return;
   body.set_sibling_set_id(set.set.sibling_set_id());

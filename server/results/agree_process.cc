@@ -53,6 +53,9 @@ SpawnOptions SpawnOptionsFor(const AgreeOptions& options, const v1::Agreement& r
                          absl::StrCat(request.consensus_members()), "--consensus-may-be-missing"});
     }
   }
+  if (request.has_held_out_rows()) {
+    spawn.argv.insert(spawn.argv.end(), {"--rows", request.held_out_rows().path()});
+  }
   spawn.argv.push_back("--");
   for (const v1::Dictionary& dictionary : request.dictionaries()) spawn.argv.push_back(dictionary.path());
   spawn.environment = {{"SEEDBED_PARENT_PID", absl::StrCat(getpid())}};

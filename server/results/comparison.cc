@@ -40,6 +40,28 @@ void AddDictionary(const std::string& run_id, uint64_t seed, const v1::SaeSpec& 
   request->add_batch_hashes(result.batch_hash());
 }
 
+// What all have alike, or nothing: correlations need the same rows.
+template <typename Results>
+void SetHeldOutRows(const Results& results, v1::Agreement* request) {
+  const v1::HeldOutRows* common = nullptr;
+  for (const v1::RunResult& result : results) {
+    if (common == nullptr) common = &result.held_out_rows();
+    if (result.held_out_rows().sha256() != common->sha256()) return;
+  }
+  if (common != nullptr && !common->path().empty()) *request->mutable_held_out_rows() = *common;
+}
+
+absl::Status CheckRows(const v1::Agreement& request, const v1::Agreement& computed) {
+  if (!request.has_held_out_rows()) return absl::OkStatus();
+  const v1::HeldOutRows& asked = request.held_out_rows();
+  for (const v1::PairAgreement& pair : computed.pairs()) {
+    if (pair.functional().rows_sha256() == asked.sha256()) continue;
+    return absl::InternalError(absl::StrCat(asked.path(), ": holds other rows than were exported: SHA-256 ",
+                                            pair.functional().rows_sha256(), ", not ", asked.sha256()));
+  }
+  return absl::OkStatus();
+}
+
 v1::Failure InternalFailure(const std::string& message) {
   v1::Failure failure;
   failure.set_kind(v1::FAILURE_KIND_INTERNAL);
@@ -68,6 +90,8 @@ v1::Agreement RequestFor(const v1::Event& event, const v1::SaeSpec& sae) {
   for (int i = 0; i < runs; ++i) {
     AddDictionary(finished.run_ids(i), finished.seeds(i), sae, finished.results(i), &request);
   }
+  SetHeldOutRows(finished.results(), &request);
+  request.set_trained_tokens(finished.trained_tokens());
   request.set_same_batches(SameBatches(request));
   return request;
 }
@@ -77,10 +101,13 @@ v1::Agreement RequestForRuns(const std::vector<v1::Run>& runs, double threshold,
   request.set_threshold(threshold);
   request.set_consensus_members(consensus_members);
   std::string ids;
+  std::vector<v1::RunResult> results;
   for (const v1::Run& run : runs) {
     AddDictionary(run.run_id(), run.sae().seed(), run.sae(), run.result(), &request);
     absl::StrAppend(&ids, run.run_id(), "\n");
+    results.push_back(run.result());
   }
+  SetHeldOutRows(results, &request);
   request.set_same_batches(SameBatches(request));
   const std::string digest = Sha256Hex(absl::StrCat(ContentKey(request), "\n", ids));
   request.set_sibling_set_id(absl::StrCat("comparison-", digest.substr(0, kComparisonIdDigits)));
@@ -113,6 +140,7 @@ std::string ContentKey(const v1::Agreement& request) {
   std::string text = absl::StrFormat("numbers %d\nmatching %d\nthreshold %.17g\n", kNumbersVersion, kMatchingVersion,
                                      request.threshold());
   if (request.consensus_members() > 0) absl::StrAppend(&text, "consensus ", request.consensus_members(), "\n");
+  if (request.has_held_out_rows()) absl::StrAppend(&text, "rows ", request.held_out_rows().sha256(), "\n");
   for (const v1::Dictionary& dictionary : request.dictionaries()) {
     absl::StrAppend(&text, "dictionary ", dictionary.manifest_sha256(), "\n");
     // What has no checksum is equal to nothing but itself.
@@ -143,7 +171,7 @@ absl::Status CheckAnswer(const v1::Agreement& request, const v1::Agreement& comp
                                             " exported: manifest.json has SHA-256 ", found, ", not ",
                                             asked.manifest_sha256()));
   }
-  return absl::OkStatus();
+  return CheckRows(request, computed);
 }
 
 v1::Agreement Complete(const v1::Agreement& request, const v1::Agreement& computed) {

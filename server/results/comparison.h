@@ -2,7 +2,7 @@
 // Pure.
 //
 // What is to be compared is an Agreement without its numbers (a request): ids, threshold, consensus_members, the
-// dictionaries with path, run, seed, manifest_sha256 and sizes, batch hashes, and what the siblings have in common. Its
+// dictionaries with path, run, seed, manifest_sha256 and sizes, held-out rows, batch hashes, and what the siblings have in common. Its
 // sibling_set_id is its id; what was asked for beside the sweeps' own sets has an id of its own and no sweep.
 #ifndef SEEDBED_SERVER_RESULTS_COMPARISON_H_
 #define SEEDBED_SERVER_RESULTS_COMPARISON_H_
@@ -37,8 +37,8 @@ v1::Agreement OnlyPair(const v1::Agreement& request, int a, int b);
 // Whether a consensus is asked for and the dictionaries are enough for it: some runs of a set may have failed.
 bool HasConsensus(const v1::Agreement& request);
 
-// SHA-256 of what decides the numbers: the manifests' checksums in order, the threshold, consensus_members and
-// kNumbersVersion; and the ids of set and run for a dictionary without a checksum.
+// SHA-256 of what decides the numbers: the manifests' checksums in order, the threshold, consensus_members, the
+// held-out rows and kNumbersVersion; and the ids of set and run for a dictionary without a checksum.
 std::string ContentKey(const v1::Agreement& request);
 
 // INTERNAL, saying what differs, unless `computed` is complete and of the very dictionaries of `request`.

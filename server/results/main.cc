@@ -10,6 +10,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/daemon.h"
 #include "common/disk_space.h"
 #include "common/file.h"
@@ -53,7 +54,7 @@ struct Flags {
 void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--coordinator", flags.coordinator, "HOST:PORT of the coordinator")->required();
   app.add_option("--listen", flags.listen, "HOST:PORT to serve gRPC on; port 0 = a free one")->capture_default_str();
-  app.add_option("--http", flags.http, "HOST:PORT to serve /report/SWEEP, /metrics and /healthz on")
+  app.add_option("--http", flags.http, "HOST:PORT to serve /report/SWEEP[,SWEEP...], /metrics and /healthz on")
       ->capture_default_str();
   app.add_option("--db", flags.db, "SQLite file to keep results in; made if it is missing")->required();
   app.add_option("--agree", flags.agree, "Path of seedbed-agree")->capture_default_str();
@@ -129,7 +130,9 @@ absl::Status Serve(const Flags& flags, ShutdownSignals& signals) {
   http_options.port = http.port;
   http_options.metrics = {metrics.registry(),
                           std::make_shared<DiskSpace>(std::map<std::string, std::string>{{"database", flags.db}})};
-  http_options.pages = {{"/report/", [&store](const std::string& sweep_id) { return StoredReport(*store, sweep_id); }}};
+  http_options.pages = {{"/report/", [&store](const std::string& sweep_ids) {
+                           return StoredReport(*store, absl::StrSplit(sweep_ids, ','));
+                         }}};
   http_options.health = [&store] { return store->LoadCursor().status(); };
   ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http_server, HttpServer::Start(std::move(http_options)));
   AgreementFeed feed;

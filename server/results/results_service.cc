@@ -99,7 +99,9 @@ grpc::ServerWriteReactor<v1::StreamLatentsResponse>* ResultsService::StreamLaten
 grpc::ServerUnaryReactor* ResultsService::GetReport(grpc::CallbackServerContext* context,
                                                     const v1::GetReportRequest* request,
                                                     v1::GetReportResponse* response) {
-  absl::StatusOr<std::string> html = StoredReport(*parts_.store, request->sweep_id());
+  std::vector<std::string> sweep_ids = {request->sweep_id()};
+  sweep_ids.insert(sweep_ids.end(), request->other_sweep_ids().begin(), request->other_sweep_ids().end());
+  absl::StatusOr<std::string> html = StoredReport(*parts_.store, sweep_ids);
   if (html.ok()) response->set_html(*std::move(html));
   return Answer(context, html.status());
 }

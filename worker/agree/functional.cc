@@ -28,7 +28,7 @@ absl::StatusOr<HeldOutRows> ReadHeldOutRows(const std::string& path, int64_t d_i
   }
   HeldOutRows held_out;
   ASSIGN_OR_RETURN(held_out.rows, ReadTensor(file, kTensorName, view.shape));
-  held_out.sha256 = Sha256Hex(view.bytes);
+  ASSIGN_OR_RETURN(held_out.sha256, Sha256OfFile(path));
   return held_out;
 }
 

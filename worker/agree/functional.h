@@ -18,7 +18,7 @@ namespace seedbed {
 // Rows of the activations that the dictionaries read.
 struct HeldOutRows {
   at::Tensor rows;  // Float32 [rows, d_in], on the CPU.
-  std::string sha256;
+  std::string sha256;  // Of the file.
 };
 
 // The tensor "activations" [1 or more, d_in] of a safetensors file, float32, bfloat16 or float16. INVALID_ARGUMENT,

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/results/report/latent_figures.h"
 #include "server/results/report/report_facts.h"
 #include "server/results/report/report_figure.h"
@@ -16,7 +17,7 @@ namespace {
 
 std::vector<ReportFigure> AllFigures(const std::vector<ReportSet>& sets) {
   return {ThresholdFigure(sets), WidthFigure(sets),      HookpointFigure(sets), ArchitectureFigure(sets),
-          TokensFigure(),        SharingFigure(sets),    UniqueFigure(sets),    CosineFigure(sets),
+          TokensFigure(sets),        SharingFigure(sets),    UniqueFigure(sets),    CosineFigure(sets),
           FrequencyFigure(sets), CorrelationFigure(sets)};
 }
 
@@ -70,10 +71,11 @@ std::string FigureSection(const ReportFigure& figure) {
 
 }  // namespace
 
-std::string RenderReport(const std::string& sweep_id, const v1::ListAgreementsResponse& response,
+std::string RenderReport(const std::vector<std::string>& sweep_ids, const v1::ListAgreementsResponse& response,
                          absl::string_view version) {
   const std::vector<ReportSet> sets = ReportSets(response);
-  const std::string title = absl::StrCat("Agreement of sweep ", sweep_id);
+  const std::string title =
+      absl::StrCat("Agreement of ", sweep_ids.size() == 1 ? "sweep " : "sweeps ", absl::StrJoin(sweep_ids, ", "));
   std::string html =
       absl::StrCat(Head(title), "<body>\n<main>\n<h1>", EscapeHtml(title),
                    "</h1>\n<p class=\"lead\">How far dictionaries that differ only in their seed have the "

@@ -16,6 +16,7 @@ constexpr int kDecimals = 4;
 ReportSet SetOf(const v1::Agreement& agreement) {
   ReportSet set;
   set.agreement = &agreement;
+  set.trained_tokens = agreement.trained_tokens();
   if (agreement.has_sae()) {
     set.hookpoint = FormatHookpoint(agreement.sae());
     set.architecture = FormatArchitecture(agreement.sae());
@@ -38,6 +39,17 @@ bool Varies(const std::vector<ReportSet>& sets, std::string ReportSet::*member) 
                      [&](const ReportSet& set) { return set.*member != sets.front().*member; });
 }
 
+void SetTokens(std::vector<ReportSet>& sets) {
+  const bool vary = std::any_of(sets.begin(), sets.end(), [&](const ReportSet& set) {
+    return set.trained_tokens != sets.front().trained_tokens;
+  });
+  if (!vary) return;
+  for (ReportSet& set : sets) {
+    set.tokens = set.trained_tokens > 0 ? absl::StrCat(FormatCount(set.trained_tokens), " tokens") : "unknown tokens";
+    absl::StrAppend(&set.name, ", ", set.tokens);
+  }
+}
+
 void SetShortNames(std::vector<ReportSet>& sets) {
   const bool latents_vary =
       std::any_of(sets.begin(), sets.end(), [&](const ReportSet& set) { return set.latents != sets.front().latents; });
@@ -50,6 +62,7 @@ void SetShortNames(std::vector<ReportSet>& sets) {
     if (architecture) parts.push_back(set.architecture);
     if (latents_vary) parts.push_back(absl::StrCat(FormatCount(set.latents), " latents"));
     if (sparsity) parts.push_back(set.sparsity);
+    if (!set.tokens.empty()) parts.push_back(set.tokens);
     set.short_name = parts.empty() ? set.name : absl::StrJoin(parts, ", ");
   }
 }
@@ -70,6 +83,7 @@ std::vector<ReportSet> ReportSets(const v1::ListAgreementsResponse& response) {
   for (const v1::Agreement& agreement : response.agreements()) {
     if (!agreement.has_failure()) sets.push_back(SetOf(agreement));
   }
+  SetTokens(sets);
   SetShortNames(sets);
   TellApart(sets, &ReportSet::name);
   TellApart(sets, &ReportSet::short_name);

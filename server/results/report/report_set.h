@@ -18,6 +18,8 @@ struct ReportSet {
   std::string architecture;
   std::string sparsity;
   int64_t latents = 0;
+  int64_t trained_tokens = 0;  // 0 = not known.
+  std::string tokens;          // "131,072 tokens", where not all sets were trained on as many; else empty.
 
   const v1::AgreementSummary& summary() const { return agreement->siblings(); }
   int seeds() const { return agreement->dictionaries_size(); }

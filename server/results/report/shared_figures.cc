@@ -160,6 +160,14 @@ std::vector<SharedLine> LinesBy(const std::vector<ReportSet>& sets,
   return lines;
 }
 
+std::vector<double> PlacesOf(const std::vector<SharedLine>& lines) {
+  std::vector<double> places;
+  for (const SharedLine& line : lines) {
+    for (const ChartPoint& point : line.strict) places.push_back(point.x);
+  }
+  return places;
+}
+
 // Ticks at the layers that there are, as long as they are few.
 ChartAxis LayerAxis(const std::vector<SharedLine>& lines) {
   std::set<double> layers;
@@ -176,10 +184,12 @@ HtmlTable SharedTable(const std::vector<ReportSet>& sets) {
                    {"architecture", kText},
                    {"latents"},
                    {"sparsity", kText},
+                   {"tokens"},
                    {"strict, mean ± sd"},
                    {"aligned, mean ± sd"}});
   for (const ReportSet& set : sets) {
     table.AddRow({set.hookpoint, set.architecture, FormatCount(set.latents), set.sparsity,
+                  set.trained_tokens > 0 ? FormatCount(set.trained_tokens) : "-",
                   FormatStatistic(set.summary().has_shared_strict(), set.summary().shared_strict()),
                   FormatStatistic(set.summary().has_shared_aligned(), set.summary().shared_aligned())});
   }
@@ -206,6 +216,8 @@ std::optional<LayerSite> ParseLayerSite(absl::string_view hookpoint) {
 ChartPoint RowPoint(size_t row, const v1::Statistic& shared) {
   return {shared.mean(), static_cast<double>(row), shared.sd(), 0};
 }
+
+std::string AndTokens(const ReportSet& set) { return set.tokens.empty() ? "" : absl::StrCat(", ", set.tokens); }
 
 // A row a set.
 Chart RowsChart(const std::string& title, const std::vector<const ReportSet*>& sets,
@@ -275,7 +287,7 @@ ReportFigure WidthFigure(const std::vector<ReportSet>& sets) {
   const std::vector<SharedLine> lines = LinesBy(
       sets,
       [](const ReportSet& set) {
-        return NameParts{set.hookpoint, set.architecture, set.sparsity};
+        return NameParts{set.hookpoint, set.architecture, set.sparsity, set.tokens};
       },
       [](const ReportSet& set) {
         return set.latents > 0 ? std::optional<double>(static_cast<double>(set.latents)) : std::nullopt;
@@ -284,11 +296,7 @@ ReportFigure WidthFigure(const std::vector<ReportSet>& sets) {
     figure.omission = "the sweep has one width only at each hookpoint, architecture and sparsity";
     return figure;
   }
-  std::vector<double> widths;
-  for (const SharedLine& line : lines) {
-    for (const ChartPoint& point : line.strict) widths.push_back(point.x);
-  }
-  figure.charts = SharedCharts(lines, LogarithmicAxis("latents", std::move(widths)), Mark::kLineAndPoints);
+  figure.charts = SharedCharts(lines, LogarithmicAxis("latents", PlacesOf(lines)), Mark::kLineAndPoints);
   figure.table = SharedTable(sets);
   return figure;
 }
@@ -305,7 +313,7 @@ ReportFigure HookpointFigure(const std::vector<ReportSet>& sets) {
       [](const ReportSet& set) {
         const std::optional<LayerSite> site = ParseLayerSite(set.hookpoint);
         return NameParts{site.has_value() ? site->site : "", set.architecture,
-                         absl::StrCat(FormatCount(set.latents), " latents"), set.sparsity};
+                         absl::StrCat(FormatCount(set.latents), " latents"), set.sparsity, set.tokens};
       },
       [](const ReportSet& set) -> std::optional<double> {
         const std::optional<LayerSite> site = ParseLayerSite(set.hookpoint);
@@ -317,7 +325,8 @@ ReportFigure HookpointFigure(const std::vector<ReportSet>& sets) {
     figure.charts = RowsCharts(
         sets, &ReportSet::hookpoint,
         [](const ReportSet& set) {
-          return absl::StrCat(set.architecture, ", ", FormatCount(set.latents), " latents, ", set.sparsity);
+          return absl::StrCat(set.architecture, ", ", FormatCount(set.latents), " latents, ", set.sparsity,
+                              AndTokens(set));
         },
         [](const ReportSet& set) { return set.hookpoint; });
   }
@@ -339,7 +348,9 @@ ReportFigure ArchitectureFigure(const std::vector<ReportSet>& sets) {
       "its penalty is steered to; rows with another k or L0 differ in more than the architecture.";
   figure.charts = RowsCharts(
       sets, &ReportSet::architecture,
-      [](const ReportSet& set) { return absl::StrCat(set.hookpoint, ", ", FormatCount(set.latents), " latents"); },
+      [](const ReportSet& set) {
+        return absl::StrCat(set.hookpoint, ", ", FormatCount(set.latents), " latents", AndTokens(set));
+      },
       [](const ReportSet& set) { return absl::StrCat(set.architecture, ", ", set.sparsity); });
   if (figure.charts.empty()) {
     figure.omission = "the sweep has one architecture only at each hookpoint and width";
@@ -349,11 +360,29 @@ ReportFigure ArchitectureFigure(const std::vector<ReportSet>& sets) {
   return figure;
 }
 
-ReportFigure TokensFigure() {
+ReportFigure TokensFigure(const std::vector<ReportSet>& sets) {
   ReportFigure figure;
   figure.id = "tokens";
   figure.title = "Shared fraction against training tokens";
-  figure.omission = "a sweep trains all its runs on the same number of tokens";
+  figure.definition =
+      "The shared fraction at the threshold, mean over pairs, whiskers one standard deviation, against the rows that "
+      "each dictionary was trained on, all epochs together. A line joins sibling sets that are equal in hookpoint, "
+      "architecture, width and sparsity; the axis is logarithmic.";
+  const std::vector<SharedLine> lines = LinesBy(
+      sets,
+      [](const ReportSet& set) {
+        return NameParts{set.hookpoint, set.architecture, absl::StrCat(FormatCount(set.latents), " latents"),
+                         set.sparsity};
+      },
+      [](const ReportSet& set) {
+        return set.trained_tokens > 0 ? std::optional<double>(static_cast<double>(set.trained_tokens)) : std::nullopt;
+      });
+  if (lines.empty()) {
+    figure.omission = "equal sets were trained on equally many tokens; a report of several sweeps may show others";
+    return figure;
+  }
+  figure.charts = SharedCharts(lines, LogarithmicAxis("training tokens", PlacesOf(lines)), Mark::kLineAndPoints);
+  figure.table = SharedTable(sets);
   return figure;
 }
 

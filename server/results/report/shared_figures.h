@@ -24,8 +24,9 @@ ReportFigure HookpointFigure(const std::vector<ReportSet>& sets);
 // Of sets at the same hookpoint and of the same width.
 ReportFigure ArchitectureFigure(const std::vector<ReportSet>& sets);
 
-// Always left out: one sweep trains all its runs on the same number of tokens.
-ReportFigure TokensFigure();
+// Sets that differ in what they were trained on alone make a line; one sweep trains all its runs on as many tokens, so
+// this takes several.
+ReportFigure TokensFigure(const std::vector<ReportSet>& sets);
 
 }  // namespace seedbed
 

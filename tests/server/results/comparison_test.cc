@@ -47,6 +47,28 @@ TEST(RequestForTest, TakesTheSizesThatTheNeedForMemoryFollowsFrom) {
   EXPECT_EQ(request.consensus_members(), 2);
 }
 
+TEST(RequestForTest, ActivationsAreComparedOnRowsThatAllHave) {
+  v1::Event event = FinishedEvent("sweep", "set", "content");
+  event.mutable_sibling_set_finished()->set_trained_tokens(4096);
+  for (v1::RunResult& result : *event.mutable_sibling_set_finished()->mutable_results()) {
+    result.mutable_held_out_rows()->set_path("/artifacts/sweep/held_out/rows.safetensors");
+    result.mutable_held_out_rows()->set_sha256("rows");
+  }
+  const v1::Agreement request = RequestFor(event, TestSae());
+  EXPECT_EQ(request.trained_tokens(), 4096);
+  EXPECT_EQ(request.held_out_rows().path(), "/artifacts/sweep/held_out/rows.safetensors");
+  EXPECT_NE(ContentKey(request), ContentKey(TestRequest("sweep", "set", "content")));
+
+  v1::Agreement answer = TestAnswer(request);
+  for (v1::PairAgreement& pair : *answer.mutable_pairs()) pair.mutable_functional()->set_rows_sha256("rows");
+  EXPECT_TRUE(CheckAnswer(request, answer).ok());
+  answer.mutable_pairs(1)->mutable_functional()->set_rows_sha256("others");
+  EXPECT_THAT(CheckAnswer(request, answer).message(), HasSubstr("rows.safetensors: holds other rows"));
+
+  event.mutable_sibling_set_finished()->mutable_results(1)->mutable_held_out_rows()->set_sha256("others");
+  EXPECT_FALSE(RequestFor(event, TestSae()).has_held_out_rows());
+}
+
 TEST(RequestForRunsTest, HasAnIdOfWhatIsCompared) {
   const v1::Event finished = FinishedEvent("sweep", "set", "content");
   std::vector<v1::Run> runs(2);

@@ -112,6 +112,7 @@ v1::Agreement MadeUpAgreement(const std::string& sibling_set_id, const MadeUpSet
   agreement.set_sweep_id("s1");
   agreement.set_sibling_set_id(sibling_set_id);
   agreement.set_threshold(0.7);
+  agreement.set_trained_tokens(set.trained_tokens);
   agreement.set_same_batches(true);
   v1::SaeSpec* sae = agreement.mutable_sae();
   sae->set_hookpoint(set.hookpoint);

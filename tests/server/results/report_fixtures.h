@@ -16,6 +16,7 @@ struct MadeUpSet {
   int seeds = 3;
   double shared = 0.4;    // Strict at the threshold of 0.7; other figures go with it.
   bool evaluated = true;  // There are deciles and correlations.
+  int64_t trained_tokens = 0;
 };
 
 v1::Agreement MadeUpAgreement(const std::string& sibling_set_id, const MadeUpSet& set);

@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
       return 2;
     }
   }
-  const absl::Status written = seedbed::WriteFileDurably(argv[1], seedbed::RenderReport("s1", response, "1.2.3"));
+  const absl::Status written = seedbed::WriteFileDurably(argv[1], seedbed::RenderReport({"s1"}, response, "1.2.3"));
   if (!written.ok()) fprintf(stderr, "%s\n", std::string(written.message()).c_str());
   return written.ok() ? 0 : 1;
 }

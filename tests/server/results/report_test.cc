@@ -42,7 +42,7 @@ v1::ListAgreementsResponse ResponseOf(const std::vector<v1::Agreement>& agreemen
   return response;
 }
 
-std::string Render(const v1::ListAgreementsResponse& response) { return RenderReport("s1", response, "1.2.3"); }
+std::string Render(const v1::ListAgreementsResponse& response) { return RenderReport({"s1"}, response, "1.2.3"); }
 
 TEST(EscapeHtmlTest, LeavesNoMarkup) {
   EXPECT_EQ(EscapeHtml("<a href=\"x\">'&amp;"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;amp;");
@@ -177,6 +177,34 @@ TEST(ArchitectureFigureTest, StatesTheSparsity) {
   EXPECT_EQ(figure.charts[0].series[0].points[2].x, 0.62);
 }
 
+TEST(TokensFigureTest, EqualSetsOfSeveralSweepsAreALine) {
+  MadeUpSet few;
+  few.trained_tokens = 100'000;
+  MadeUpSet many = few;
+  many.trained_tokens = 800'000;
+  many.shared = 0.6;
+  MadeUpSet wide = few;
+  wide.latents = 4096;
+  const auto response =
+      ResponseOf({MadeUpAgreement("a", many), MadeUpAgreement("b", few), MadeUpAgreement("c", wide)});
+  const std::vector<ReportSet> sets = ReportSets(response);
+  EXPECT_EQ(sets[0].short_name, "512 latents, 800,000 tokens");
+  const ReportFigure figure = TokensFigure(sets);
+  ASSERT_THAT(figure.charts, SizeIs(1));
+  EXPECT_EQ(figure.charts[0].title, "layers.9, topk, 512 latents, k 16");
+  const std::vector<ChartPoint>& strict = figure.charts[0].series[0].points;
+  ASSERT_THAT(strict, SizeIs(2)) << "the wider ones have one number of tokens only";
+  EXPECT_EQ(strict[0].x, 100'000);
+  EXPECT_EQ(strict[0].y, 0.4);
+  EXPECT_EQ(strict[1].x, 800'000);
+  EXPECT_EQ(strict[1].y, 0.6);
+  EXPECT_THAT(figure.table.ToHtml(), HasSubstr("<td>800,000</td>"));
+  // Widths are compared at the same number of tokens.
+  const ReportFigure widths = WidthFigure(sets);
+  ASSERT_THAT(widths.charts, SizeIs(1));
+  EXPECT_THAT(widths.charts[0].title, HasSubstr("100,000 tokens"));
+}
+
 TEST(SharingFigureTest, FractionsAddUpToOne) {
   const auto response = ResponseOf({MadeUpAgreement("a", {})});
   const ReportFigure figure = SharingFigure(ReportSets(response));
@@ -250,7 +278,7 @@ TEST(RenderReportTest, ShowsAllFiguresOfAFullSweep) {
                           HasSubstr("sibling set s1-pending is still being compared")));
   EXPECT_THAT(html,
               HasSubstr("<td class=\"text\">layers.3 topk, 512 latents, k 16</td><td>5</td><td>0.7700 ± 0.0100</td>"));
-  EXPECT_THAT(html, HasSubstr("tokens: a sweep trains all its runs on the same number of tokens"));
+  EXPECT_THAT(html, HasSubstr("tokens: equal sets were trained on equally many tokens"));
 }
 
 TEST(RenderReportTest, OneSetWithoutEvaluationNamesWhatIsLeftOut) {
@@ -297,7 +325,7 @@ TEST(RenderReportTest, NamesNeverBecomeMarkup) {
   v1::ListAgreementsResponse response =
       ResponseOf({agreement, MadeUpAgreement("b", other), MadeUpFailure("c", hostile)});
   response.add_pending_sibling_set_ids(hostile);
-  const std::string html = RenderReport(hostile, response, "1.2.3");
+  const std::string html = RenderReport({hostile}, response, "1.2.3");
   EXPECT_THAT(html, HasSubstr("&lt;script&gt;alert(1)"));
   EXPECT_THAT(html, Not(HasSubstr("<script")));
   EXPECT_EQ(Count(html, "'>"), 0);
