@@ -102,7 +102,7 @@ bool AgreementWorker::Consider(const v1::Agreement& request, int waiting) {
     KeepReused(request, key, **known);
     return true;
   }
-  const MemoryPlan plan = PlanMemory(request, options_.memory_bytes, /*pair_by_pair=*/false);
+  const MemoryPlan plan = PlanMemory(request, options_.memory_bytes);
   if (!plan.refusal.empty()) {
     KeepFailure(request, OutOfMemory(plan.refusal));
     return true;

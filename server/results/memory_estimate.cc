@@ -55,17 +55,16 @@ std::optional<MemoryNeed> EstimateMemory(const v1::Agreement& request) {
   return need;
 }
 
-MemoryPlan PlanMemory(const v1::Agreement& request, int64_t most_bytes, bool pair_by_pair) {
+MemoryPlan PlanMemory(const v1::Agreement& request, int64_t most_bytes) {
   MemoryPlan plan;
   const std::optional<MemoryNeed> need = EstimateMemory(request);
   if (!need.has_value()) {
     plan.bytes = most_bytes;
     plan.most_bytes = most_bytes;
-    plan.pair_by_pair = pair_by_pair;
     plan.cached_bytes = most_bytes / 4;
     return plan;
   }
-  plan.pair_by_pair = pair_by_pair || need->with_all_cached > most_bytes;
+  plan.pair_by_pair = need->with_all_cached > most_bytes;
   plan.bytes = plan.pair_by_pair ? std::max(need->largest_pair, need->from_stored_pairs) : need->with_all_cached;
   // An estimate may be a quarter too low.
   plan.most_bytes = plan.bytes + plan.bytes / 4;

@@ -30,8 +30,8 @@ struct MemoryPlan {
   std::string refusal;       // Not empty: it can't fit, with the numbers.
 };
 
-// Within `most_bytes`. `pair_by_pair`: even where the whole set would fit.
-MemoryPlan PlanMemory(const v1::Agreement& request, int64_t most_bytes, bool pair_by_pair);
+// Within `most_bytes`.
+MemoryPlan PlanMemory(const v1::Agreement& request, int64_t most_bytes);
 
 }  // namespace seedbed
 

@@ -45,24 +45,24 @@ TEST(EstimateMemoryTest, GrowsWithTheSetOnlyWhereAllIsCached) {
 TEST(PlanMemoryTest, ComputesAtOncePairByPairOrNotAtAll) {
   const v1::Agreement request = Set(9, 131072, 1024);
   const MemoryNeed need = *EstimateMemory(request);
-  const MemoryPlan at_once = PlanMemory(request, need.with_all_cached, false);
+  const MemoryPlan at_once = PlanMemory(request, need.with_all_cached);
   EXPECT_FALSE(at_once.pair_by_pair);
   EXPECT_EQ(at_once.bytes, need.with_all_cached);
   EXPECT_GT(at_once.cached_bytes, 9 * kGib);
   EXPECT_TRUE(at_once.refusal.empty());
-  const MemoryPlan in_pairs = PlanMemory(request, need.with_all_cached - 1, false);
+  const MemoryPlan in_pairs = PlanMemory(request, need.with_all_cached - 1);
   EXPECT_TRUE(in_pairs.pair_by_pair);
   EXPECT_EQ(in_pairs.bytes, std::max(need.largest_pair, need.from_stored_pairs));
   EXPECT_EQ(in_pairs.cached_bytes, 0);
   EXPECT_TRUE(in_pairs.refusal.empty());
-  const MemoryPlan never = PlanMemory(request, kGib, false);
+  const MemoryPlan never = PlanMemory(request, kGib);
   EXPECT_THAT(never.refusal, AllOf(HasSubstr("MiB at once"), HasSubstr("--memory-mib allows 1024")));
 }
 
 TEST(PlanMemoryTest, WhatIsNotKnownHasAllTheMemory) {
   v1::Agreement request = Set(2, 512, 64);
   request.mutable_dictionaries(0)->clear_weight_bytes();
-  const MemoryPlan plan = PlanMemory(request, kGib, false);
+  const MemoryPlan plan = PlanMemory(request, kGib);
   EXPECT_EQ(plan.bytes, kGib);
   EXPECT_EQ(plan.most_bytes, kGib);
   EXPECT_TRUE(plan.refusal.empty());
