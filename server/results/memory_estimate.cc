@@ -17,6 +17,11 @@ constexpr int64_t kEngineBytesByRow = 2048;
 // by the pair, by the siblings from both ends, and by what is made of them.
 constexpr int64_t kPairBytesByRow = 400;
 
+// Of a dictionary's activations on a held-out row: 128 active latents.
+constexpr int64_t kActivationBytesByRow = 1024;
+// Pre-activations and what is found in them.
+constexpr int64_t kEncodingBytes = 32 * kMib;
+
 // The int8 rows of one side, beside the float32 rows of both.
 int64_t EngineBytes(const v1::Dictionary& a, const v1::Dictionary& b) {
   return (a.weight_bytes() + b.weight_bytes()) / 8 + (a.latents() + b.latents()) * kEngineBytesByRow;
@@ -24,6 +29,18 @@ int64_t EngineBytes(const v1::Dictionary& a, const v1::Dictionary& b) {
 
 int64_t ResultBytes(const v1::Dictionary& a, const v1::Dictionary& b) {
   return (a.latents() + b.latents()) * kPairBytesByRow;
+}
+
+// Held-out rows, once as they are read and once as they are, and every dictionary's activations on them. A row is as
+// wide as a dictionary's rows, of which each latent has two.
+int64_t HeldOutBytes(const v1::Agreement& request) {
+  const int64_t rows = request.held_out_rows().rows();
+  if (rows <= 0) return 0;
+  int64_t widest = 0;
+  for (const v1::Dictionary& dictionary : request.dictionaries()) {
+    widest = std::max(widest, dictionary.weight_bytes() / dictionary.latents() / 2);
+  }
+  return kEncodingBytes + rows * (2 * widest + request.dictionaries_size() * kActivationBytesByRow);
 }
 
 }  // namespace
@@ -48,10 +65,11 @@ std::optional<MemoryNeed> EstimateMemory(const v1::Agreement& request) {
     }
   }
   MemoryNeed need;
-  need.with_all_cached = kProcessBytes + all_weights + std::max(largest_engine, largest_weights) + all_results;
+  need.with_all_cached =
+      kProcessBytes + all_weights + std::max(largest_engine, largest_weights) + all_results + HeldOutBytes(request);
   need.largest_pair = kProcessBytes + largest_pair;
   // A third one while it is read, and the file that it is read from.
-  need.from_stored_pairs = kProcessBytes + 4 * largest_weights + all_results;
+  need.from_stored_pairs = kProcessBytes + 4 * largest_weights + all_results + HeldOutBytes(request);
   return need;
 }
 

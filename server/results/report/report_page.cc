@@ -17,7 +17,7 @@ namespace {
 
 std::vector<ReportFigure> AllFigures(const std::vector<ReportSet>& sets) {
   return {ThresholdFigure(sets), WidthFigure(sets),      HookpointFigure(sets), ArchitectureFigure(sets),
-          TokensFigure(sets),        SharingFigure(sets),    UniqueFigure(sets),    CosineFigure(sets),
+          TokensFigure(sets),    SharingFigure(sets),    UniqueFigure(sets),    CosineFigure(sets),
           FrequencyFigure(sets), CorrelationFigure(sets)};
 }
 

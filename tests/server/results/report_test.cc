@@ -185,8 +185,7 @@ TEST(TokensFigureTest, EqualSetsOfSeveralSweepsAreALine) {
   many.shared = 0.6;
   MadeUpSet wide = few;
   wide.latents = 4096;
-  const auto response =
-      ResponseOf({MadeUpAgreement("a", many), MadeUpAgreement("b", few), MadeUpAgreement("c", wide)});
+  const auto response = ResponseOf({MadeUpAgreement("a", many), MadeUpAgreement("b", few), MadeUpAgreement("c", wide)});
   const std::vector<ReportSet> sets = ReportSets(response);
   EXPECT_EQ(sets[0].short_name, "512 latents, 800,000 tokens");
   const ReportFigure figure = TokensFigure(sets);
