@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs what Seedbed is built with and what its helpers need: Debian packages (tools/packages.txt) and a
-# virtual environment in .venv with LibTorch (the PyPI torch wheel) and tools/requirements.txt. With --cuda, also CUDA's
-# compiler and cuBLAS, which the preset cuda builds with; they need no GPU, and 1 GB.
+# virtual environment in .venv with LibTorch (the PyPI torch wheel) and tools/requirements.txt.
+#   --tests  also programs that tests drive where they find them (tools/test_packages.txt), and Prometheus where no systemd
+#            would start it
+#   --cuda   also CUDA's compiler and cuBLAS, which the preset cuda builds with; they need no GPU, and 1 GB
 # Idempotent: a second run finds everything there and takes seconds. Works as root, or as a user with sudo.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -26,10 +28,8 @@ check_system() {
   fi
 }
 
-install_packages() {
-  local wanted missing=()
-  mapfile -t wanted < <(grep -v '^#' tools/packages.txt)
-  local package
+install_packages() {  # PACKAGE...
+  local wanted=("$@") missing=() package
   for package in "${wanted[@]}"; do
     [ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2>/dev/null)" = "ii " ] || missing+=("$package")
   done
@@ -76,13 +76,19 @@ install_cuda_compiler() {
 }
 
 with_cuda=no
-case "${1:-}" in
-  "") ;;
-  --cuda) with_cuda=yes ;;
-  *) die "unknown argument '$1'; allowed is --cuda" ;;
-esac
+mapfile -t packages < <(grep -v '^#' tools/packages.txt)
+for argument in "$@"; do
+  case $argument in
+    --cuda) with_cuda=yes ;;
+    --tests)
+      mapfile -t -O ${#packages[@]} packages < <(grep -v '^#' tools/test_packages.txt)
+      [ -d /run/systemd/system ] || packages+=(prometheus)
+      ;;
+    *) die "unknown argument '$argument'; allowed are --cuda and --tests" ;;
+  esac
+done
 check_system
-install_packages
+install_packages "${packages[@]}"
 install_environment
 if [ $with_cuda = yes ]; then install_cuda_compiler; fi
 say "done"

@@ -13,7 +13,7 @@ build_and_test() {  # PRESET [CTEST_ARGUMENT...]
   ctest --preset "$preset" "$@"
 }
 
-bash tools/setup.sh
+bash tools/setup.sh --tests
 mkdir -p build
 build_and_test release
 if [ "${1:-}" = --sanitizers ]; then
