@@ -10,8 +10,8 @@
 namespace seedbed {
 
 struct SubmissionLimits {
-  double per_second = 20;  // In the long run.
-  int at_once = 200;       // In one burst.
+  double per_second = 100;  // In the long run.
+  int at_once = 1000;       // In one burst.
   int64_t most_waiting_runs = 1'000'000;
 };
 

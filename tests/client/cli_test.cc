@@ -439,7 +439,7 @@ TEST_F(CliTest, DryRunPrintsWhatEachGangWillTake) {
     return grpc::Status::OK;
   };
   EXPECT_EQ(Run({"submit", sweep_file_, "--dry-run"}), 0);
-  EXPECT_THAT(Out(), AllOf(HasSubstr("cuda     1,234,567  45 s"), HasSubstr("-     not known yet  not known yet")));
+  EXPECT_THAT(Out(), AllOf(HasSubstr("cuda      1,234,567  45 s"), HasSubstr("-     not known yet  not known yet")));
 }
 
 TEST_F(CliTest, SubmitWaitsAsLongAsItIsTold) {

@@ -178,10 +178,10 @@ TEST_F(SweepViewTest, CancelEndsEveryRun) {
 
 TEST_F(SweepViewTest, AHeldRunIsInNoAttempt) {
   Apply(4, "runs_held { run_ids: 'r0' }");
-  Apply(5, "gang_placed { gang_id: 'g0' attempt: 1 }");
+  Apply(5, "gang_placed { gang_id: 'g' attempt: 1 }");
   EXPECT_EQ(view_.FindRun("r0")->state(), v1::RUN_STATE_HELD);
   EXPECT_EQ(view_.FindRun("r1")->state(), v1::RUN_STATE_PLACED);
-  Apply(6, "gang_attempt_ended { gang_id: 'g0' }");
+  Apply(6, "gang_attempt_ended { gang_id: 'g' }");
   EXPECT_EQ(view_.FindRun("r0")->state(), v1::RUN_STATE_HELD);
   Apply(7, "runs_resumed { run_ids: 'r0' }");
   EXPECT_EQ(view_.FindRun("r0")->state(), v1::RUN_STATE_QUEUED);

@@ -9,12 +9,17 @@ namespace {
 
 using testing::HasSubstr;
 
-class OverloadTest : public CoordinatorFixture {};
+class OverloadTest : public CoordinatorFixture {
+ protected:
+  void UseUp() {
+    for (int i = 0; i < SubmissionLimits().at_once; ++i) Submit(DemoSweep()).status().IgnoreError();
+  }
+};
 
 TEST_F(OverloadTest, AFloodOfSubmissionsIsToldWhenToComeBackAndChangesNothing) {
   int taken = 0;
   Answer answer = Submit(DemoSweep());
-  for (; answer.ok() && taken < 1000; ++taken) answer = Submit(DemoSweep());
+  for (; answer.ok() && taken < 10'000; ++taken) answer = Submit(DemoSweep());
   EXPECT_EQ(taken, SubmissionLimits().at_once);
   EXPECT_EQ(answer.status().code(), absl::StatusCode::kResourceExhausted);
   ASSERT_TRUE(GetRetryDelay(answer.status()).has_value());
@@ -28,7 +33,7 @@ TEST_F(OverloadTest, AFloodOfSubmissionsIsToldWhenToComeBackAndChangesNothing) {
 
 TEST_F(OverloadTest, ARepeatOfWhatWasTakenIsAnsweredAllTheSame) {
   ASSERT_TRUE(Submit(DemoSweep(), "key").ok());
-  for (int i = 0; i < 300; ++i) Submit(DemoSweep()).status().IgnoreError();
+  UseUp();
   EXPECT_FALSE(Submit(DemoSweep()).ok());
   const Answer repeat = Submit(DemoSweep(), "key");
   ASSERT_TRUE(repeat.ok());
@@ -37,7 +42,7 @@ TEST_F(OverloadTest, ARepeatOfWhatWasTakenIsAnsweredAllTheSame) {
 
 TEST_F(OverloadTest, WhatRunsAndWorkersIsNotHeldUp) {
   FakeWorker worker("a", "1", 1);
-  for (int i = 0; i < 300; ++i) Submit(DemoSweep()).status().IgnoreError();
+  UseUp();
   ASSERT_TRUE(worker.Connect(*coordinator_).ok());
   EXPECT_EQ(worker.directive().ranks_size(), 1);
   EXPECT_TRUE(coordinator_
