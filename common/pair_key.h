@@ -7,7 +7,7 @@
 namespace seedbed {
 
 // Raised whenever the same dictionaries would give another matching, so that stored ones are not taken for it.
-inline constexpr int kMatchingVersion = 2;
+inline constexpr int kMatchingVersion = 3;
 
 // What a matching is of: both dictionaries, in this order, by what identifies their content (64 hexadecimal digits),
 // and kMatchingVersion.

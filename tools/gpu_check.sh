@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs, as it was built, what needs a GPU: the tests of the NCCL backend and of the CUDA kernels, and the benchmark of a
-# step on a GPU. Needs neither a compiler nor a network, but the packages of tools/packages.txt. To take it to another
+# Runs, as it was built, what needs a GPU: the tests of the NCCL backend, of the CUDA kernels and of matching on a GPU,
+# and the benchmark of a step on a GPU. Needs neither a compiler nor a network, but the packages of tools/packages.txt. To take it to another
 # machine, build there or here
 #
 #   bash tools/setup.sh --cuda && cmake --preset cuda && cmake --build --preset cuda
@@ -17,7 +17,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 readonly skipped_code=77
 readonly built=build/cuda
 readonly logs=$built/gpu_check
-readonly tests=(sae_collectives_test sae_cuda_host_test sae_cuda_test)
+readonly tests=(sae_collectives_test sae_cuda_host_test sae_cuda_test sae_match_device_test)
 passed=0 failed=0 skipped=0
 
 finish() {  # EXIT_CODE

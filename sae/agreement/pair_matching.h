@@ -20,6 +20,7 @@ struct SideMatching {
   int64_t zero_rows_b = 0;
   std::vector<double> largest_a;  // [latents of a] Largest cosine with any row of b.
   std::vector<double> largest_b;  // [latents of b] The other way round.
+  bool largest_proven = false;    // No cosine is larger than these.
 };
 
 struct PairMatching {

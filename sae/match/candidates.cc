@@ -31,9 +31,9 @@ class Search {
     thresholds_.of_column.resize(columns.indices.size());
   }
 
-  CandidateThresholds Run(const Int8Products& products) {
-    SweepProducts(
-        rows_, columns_, products,
+  CandidateThresholds Run(const ProductSweep& sweep) {
+    sweep.Run(
+        rows_, columns_,
         {[](int64_t /*row*/, int64_t /*column*/) { return true; }, [this](const ProductTile& tile) { Visit(tile); },
          [this](int64_t first, int64_t count) { FinishColumns(first, count); }});
     for (int64_t row = 0; row < Count(rows_); ++row) {
@@ -100,8 +100,8 @@ class Search {
 }  // namespace
 
 CandidateThresholds FindCandidates(const ChosenRows& rows, const ChosenRows& columns, int64_t most,
-                                   const Int8Products& products, ColumnLists* candidates) {
-  return Search(rows, columns, most, candidates).Run(products);
+                                   const ProductSweep& sweep, ColumnLists* candidates) {
+  return Search(rows, columns, most, candidates).Run(sweep);
 }
 
 }  // namespace seedbed

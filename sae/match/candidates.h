@@ -20,7 +20,7 @@ struct CandidateThresholds {
 // Appends to candidates[i], for every chosen row i, the columns that are among the `most` best of the row or have the
 // row among theirs. Ties: see BestOfEach, by position. The time is that of all products; the memory linear.
 CandidateThresholds FindCandidates(const ChosenRows& rows, const ChosenRows& columns, int64_t most,
-                                   const Int8Products& products, ColumnLists* candidates);
+                                   const ProductSweep& sweep, ColumnLists* candidates);
 
 }  // namespace seedbed
 

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "c10/util/Exception.h"
 #include "common/status.h"
 #include "sae/match/unit_rows.h"
 
@@ -54,8 +56,9 @@ Matching FromEngine(ExactMatching found) {
   matching.upper_bound = found.upper_bound / rows;
   matching.certified = found.certified && matching.upper_bound - matching.mean_cosine <= kCertifiedGap;
   matching.rounds = found.rounds;
-  matching.largest_a = std::move(found.largest_of_row);
-  matching.largest_b = std::move(found.largest_of_column);
+  matching.largest_a = std::move(found.largest.of_row);
+  matching.largest_b = std::move(found.largest.of_column);
+  matching.largest_proven = found.largest.proven;
   return matching;
 }
 
@@ -73,6 +76,16 @@ Matching Swapped(Matching matching) {
   return matching;
 }
 
+absl::StatusOr<Matching> MatchOrFail(const UnitRows& rows, const UnitRows& columns,
+                                     const ExactMatchingOptions& options) {
+  try {
+    return FromEngine(MatchExactly(rows, columns, options));
+  } catch (const c10::Error& error) {  // What LibTorch says of a device.
+    const std::vector<std::string> lines = absl::StrSplit(error.what_without_backtrace(), absl::MaxSplits('\n', 1));
+    return absl::UnavailableError(absl::StrCat("the device failed: ", lines[0]));
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<Matching> MatchRows(const at::Tensor& a, const at::Tensor& b, const MatchOptions& options) {
@@ -83,8 +96,9 @@ absl::StatusOr<Matching> MatchRows(const at::Tensor& a, const at::Tensor& b, con
   ASSIGN_OR_RETURN(const UnitRows rows_a, RowsOf(values_a, "first"));
   ASSIGN_OR_RETURN(const UnitRows rows_b, RowsOf(values_b, "second"));
   const bool is_swapped = rows_a.rows() > rows_b.rows();
-  Matching matching = is_swapped ? Swapped(FromEngine(MatchExactly(rows_b, rows_a, options.engine)))
-                                 : FromEngine(MatchExactly(rows_a, rows_b, options.engine));
+  ASSIGN_OR_RETURN(Matching matching, is_swapped ? MatchOrFail(rows_b, rows_a, options.engine)
+                                                 : MatchOrFail(rows_a, rows_b, options.engine));
+  if (is_swapped) matching = Swapped(std::move(matching));
   matching.zero_rows_a = CountZeroRows(rows_a);
   matching.zero_rows_b = CountZeroRows(rows_b);
   matching.seconds = options.seconds ? options.seconds() - start : 0;

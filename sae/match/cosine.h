@@ -28,17 +28,17 @@ struct Matching {
   double seconds = 0;
   int64_t zero_rows_a = 0;  // Rows of A that are zero: their cosine with everything is 0.
   int64_t zero_rows_b = 0;
-  // Largest cosine of each row of A [n] with any row of B, and the other way round [m]: the largest among the
-  // candidates of the row.
+  // Largest cosine of each row of A [n] with any row of B, and the other way round [m].
   std::vector<double> largest_a;
   std::vector<double> largest_b;
+  bool largest_proven = false;  // LargestCosines::proven
 };
 
 // Maximises the sum of matched cosines. Rows need not be of norm 1. Both tensors are on the CPU; they are read where
 // they are if they are float32 and contiguous, and converted to that otherwise. Deterministic (ExactMatching).
 //
 // INVALID_ARGUMENT, naming the shapes: not two-dimensional, no rows, unequal d, more than 2^24 rows or 2^16 columns.
-// INVALID_ARGUMENT, naming the row: a value that is not finite.
+// INVALID_ARGUMENT, naming the row: a value that is not finite. UNAVAILABLE: the device of the options' sweep failed.
 absl::StatusOr<Matching> MatchRows(const at::Tensor& a, const at::Tensor& b, const MatchOptions& options = {});
 
 }  // namespace seedbed

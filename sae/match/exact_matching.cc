@@ -9,7 +9,9 @@
 #include "sae/match/augmentation.h"
 #include "sae/match/candidates.h"
 #include "sae/match/certificate.h"
+#include "sae/match/cpu_product_sweep.h"
 #include "sae/match/feasibility.h"
+#include "sae/match/matching_problem.h"
 #include "sae/match/pricing.h"
 
 namespace seedbed {
@@ -88,8 +90,9 @@ class Engine {
       : a_(a),
         b_(b),
         options_(options),
-        products_(options.products != nullptr ? *options.products : *SupportedProducts()[0]),
+        sweep_(options.sweep != nullptr ? *options.sweep : cpu_sweep_),
         rows_(RowsThatAreNotZero(a)),
+        problem_{a_, b_, quantised_a_, quantised_b_, thresholds_, errors_, rows_, sweep_},
         graph_(a, b),
         matching_(graph_, rows_) {}
 
@@ -114,29 +117,28 @@ class Engine {
     const bool rotates = RotationPays(a_, b_, rotation);
     quantised_a_ = Quantise(a_, rotates ? &rotation : nullptr);
     quantised_b_ = Quantise(b_, rotates ? &rotation : nullptr);
+    errors_ = ErrorsOfProducts(quantised_a_, quantised_b_);
     const std::vector<int32_t> columns = AllRows(b_);
     ColumnLists found(static_cast<size_t>(a_.rows()));
     thresholds_ =
-        ByIndex(FindCandidates({quantised_a_, rows_}, {quantised_b_, columns}, options_.candidates, products_, &found),
+        ByIndex(FindCandidates({quantised_a_, rows_}, {quantised_b_, columns}, options_.candidates, sweep_, &found),
                 rows_, a_.rows());
     graph_.Add(&found);
-    MakeFeasible({quantised_a_, rows_}, quantised_b_, options_.candidates, products_, &graph_);
+    MakeFeasible({quantised_a_, rows_}, quantised_b_, options_.candidates, sweep_, &graph_);
   }
 
   void Solve() {
-    const ProductErrors errors = ErrorsOfProducts(quantised_a_, quantised_b_);
-    Pricing pricing({a_, b_, quantised_a_, quantised_b_, thresholds_, errors, rows_, products_});
+    Pricing pricing(problem_);
     result_.upper_bound = static_cast<double>(rows_.size()) * (1 + kRounding);  // No cosine is above 1.
     for (bool is_first = true; !result_.certified; is_first = false) {
       Improve(graph_, is_first, &matching_);
       result_.total = TotalWeight(graph_, matching_);
       const Duals duals = DualsOf(graph_, matching_);
-      const std::vector<double> covering = ExcessesByThresholds(matching_, duals, thresholds_, errors);
+      const std::vector<double> covering = ExcessesByThresholds(matching_, duals, thresholds_, errors_);
       LowerBound(duals, covering);
       // As where all pairs are candidates.
       result_.certified = *std::max_element(covering.begin(), covering.end()) <= kPriceTolerance;
-      if (result_.certified || result_.rounds >= options_.max_rounds || (options_.expired && options_.expired()))
-        return;
+      if (result_.certified || result_.rounds >= options_.max_rounds || IsExpired()) return;
       PricingResult priced = pricing.Run(graph_, duals);
       ++result_.rounds;
       LowerBound(duals, priced.excesses);
@@ -160,33 +162,34 @@ class Engine {
   }
 
   void FindLargest() {
-    const bool has_zero_rows = static_cast<int64_t>(rows_.size()) < a_.rows();
-    const double least = -std::numeric_limits<double>::infinity();
-    result_.largest_of_row.assign(static_cast<size_t>(a_.rows()), 0);
-    result_.largest_of_column.assign(static_cast<size_t>(b_.rows()), has_zero_rows ? 0 : least);
-    for (const int32_t row : rows_) {
-      double& largest = result_.largest_of_row[static_cast<size_t>(row)];
-      largest = least;
-      const auto columns = graph_.columns_of(row);
-      const auto weights = graph_.weights_of(row);
-      for (size_t e = 0; e < columns.size(); ++e) {
-        double& largest_of_column = result_.largest_of_column[static_cast<size_t>(columns[e])];
-        largest = std::max(largest, weights[e]);
-        largest_of_column = std::max(largest_of_column, weights[e]);
-      }
+    if (rows_.empty()) {
+      result_.largest = {std::vector<double>(static_cast<size_t>(a_.rows()), 0),
+                         std::vector<double>(static_cast<size_t>(b_.rows()), 0), true};
+      return;
     }
+    result_.largest = FindLargestCosines(problem_, graph_, [this] { return IsExpired(); });
+  }
+
+  // Once it is, it stays so.
+  bool IsExpired() {
+    is_expired_ = is_expired_ || (options_.expired && options_.expired());
+    return is_expired_;
   }
 
   const UnitRows& a_;
   const UnitRows& b_;
   const ExactMatchingOptions& options_;
-  const Int8Products& products_;
+  const CpuProductSweep cpu_sweep_;
+  const ProductSweep& sweep_;
   const std::vector<int32_t> rows_;  // Of a, without those that are zero.
   QuantisedRows quantised_a_;
   QuantisedRows quantised_b_;
   CandidateThresholds thresholds_;
+  ProductErrors errors_;
+  const MatchingProblem problem_;
   CandidateGraph graph_;
   PricedMatching matching_;
+  bool is_expired_ = false;
   ExactMatching result_;
 };
 

@@ -54,7 +54,7 @@ void MatchGreedily(const CandidateGraph& graph, std::vector<int32_t>* rows, std:
 
 }  // namespace
 
-int64_t MakeFeasible(const ChosenRows& rows, const QuantisedRows& columns, int64_t most, const Int8Products& products,
+int64_t MakeFeasible(const ChosenRows& rows, const QuantisedRows& columns, int64_t most, const ProductSweep& sweep,
                      CandidateGraph* graph) {
   std::vector<int32_t> rows_left(rows.indices.begin(), rows.indices.end());
   std::vector<int32_t> columns_left(static_cast<size_t>(graph->columns()));
@@ -63,7 +63,7 @@ int64_t MakeFeasible(const ChosenRows& rows, const QuantisedRows& columns, int64
   MatchGreedily(*graph, &rows_left, &columns_left);
   int64_t times = 0;
   for (; !rows_left.empty(); ++times) {
-    FindCandidates({rows.quantised, rows_left}, {columns, columns_left}, most, products, &added);
+    FindCandidates({rows.quantised, rows_left}, {columns, columns_left}, most, sweep, &added);
     graph->Add(&added);
     MatchGreedily(*graph, &rows_left, &columns_left);
   }

@@ -13,7 +13,7 @@ namespace seedbed {
 // take columns greedily, those left over get the `most` best among the columns left over, and so on. Each time at least
 // one more row is covered, since the row and column left over with the largest product are candidates of one another.
 // No pair without a cosine is ever added. Returns the number of times.
-int64_t MakeFeasible(const ChosenRows& rows, const QuantisedRows& columns, int64_t most, const Int8Products& products,
+int64_t MakeFeasible(const ChosenRows& rows, const QuantisedRows& columns, int64_t most, const ProductSweep& sweep,
                      CandidateGraph* graph);
 
 }  // namespace seedbed

@@ -31,6 +31,7 @@ absl::Status MatchSide(absl::string_view side, const at::Tensor& a, const at::Te
   matching->zero_rows_b = matched->zero_rows_b;
   matching->largest_a = std::move(matched->largest_a);
   matching->largest_b = std::move(matched->largest_b);
+  matching->largest_proven = matched->largest_proven;
   return absl::OkStatus();
 }
 

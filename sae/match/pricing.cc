@@ -31,7 +31,7 @@ double TermRounding(const Duals& duals) {
 }
 
 // (1): threshold + row error - u + window > v - column error.
-OpenCondition ByRowThresholds(const PricedProblem& problem, const Duals& duals, double window) {
+OpenCondition ByRowThresholds(const MatchingProblem& problem, const Duals& duals, double window) {
   OpenCondition condition;
   for (size_t i = 0; i < duals.of_row.size(); ++i) {
     const double most = static_cast<double>(problem.thresholds.of_row[i]) + problem.errors.of_row[i];
@@ -44,7 +44,7 @@ OpenCondition ByRowThresholds(const PricedProblem& problem, const Duals& duals, 
 }
 
 // (2): row error - u + window > v - threshold - column error.
-OpenCondition ByColumnThresholds(const PricedProblem& problem, const Duals& duals, double window) {
+OpenCondition ByColumnThresholds(const MatchingProblem& problem, const Duals& duals, double window) {
   OpenCondition condition;
   for (size_t i = 0; i < duals.of_row.size(); ++i) {
     condition.of_row.push_back(static_cast<float>(problem.errors.of_row[i] - duals.of_row[i] + window));
@@ -73,7 +73,7 @@ OpenCondition ByBaseline(const Duals& baseline, const std::vector<double>& margi
 class OpenPairs {
  public:
   // `window`: how near to breaking the duals a pair has to come to be kept.
-  OpenPairs(const PricedProblem& problem, const CandidateGraph& graph, const Duals& duals, double window)
+  OpenPairs(const MatchingProblem& problem, const CandidateGraph& graph, const Duals& duals, double window)
       : problem_(problem),
         graph_(graph),
         duals_(duals),
@@ -97,9 +97,9 @@ class OpenPairs {
     for (int64_t i = 0; i < static_cast<int64_t>(rows_.size()); ++i) {
       worst_.RaiseThreshold(i, static_cast<float>(-window_));
     }
-    SweepProducts({problem_.quantised_a, rows_}, {problem_.quantised_b, columns_}, problem_.products,
-                  {[&](int64_t row, int64_t column) { return open.IsOpen(row, column); },
-                   [this](const ProductTile& tile) { Visit(tile); }, [](int64_t /*first*/, int64_t /*count*/) {}});
+    problem_.sweep.Run({problem_.quantised_a, rows_}, {problem_.quantised_b, columns_},
+                       {[&](int64_t row, int64_t column) { return open.IsOpen(row, column); },
+                        [this](const ProductTile& tile) { Visit(tile); }, [](int64_t /*first*/, int64_t /*count*/) {}});
   }
 
   PricingResult TakeResult() {
@@ -158,7 +158,7 @@ class OpenPairs {
     worst_.Offer(position, static_cast<float>(excess), column);
   }
 
-  const PricedProblem& problem_;
+  const MatchingProblem& problem_;
   const CandidateGraph& graph_;
   const Duals& duals_;
   const double window_;
@@ -173,7 +173,7 @@ class OpenPairs {
 
 }  // namespace
 
-Pricing::Pricing(const PricedProblem& problem) : problem_(problem), next_window_(kFirstWindow) {}
+Pricing::Pricing(const MatchingProblem& problem) : problem_(problem), next_window_(kFirstWindow) {}
 
 PricingResult Pricing::Run(const CandidateGraph& graph, const Duals& duals) {
   const double rounding = TermRounding(duals);

@@ -14,23 +14,10 @@
 #include <vector>
 
 #include "sae/match/candidate_graph.h"
-#include "sae/match/candidates.h"
 #include "sae/match/certificate.h"
-#include "sae/match/product_sweep.h"
+#include "sae/match/matching_problem.h"
 
 namespace seedbed {
-
-// What does not change from one pricing to the next. Everything must outlive it.
-struct PricedProblem {
-  const UnitRows& a;
-  const UnitRows& b;
-  const QuantisedRows& quantised_a;
-  const QuantisedRows& quantised_b;
-  const CandidateThresholds& thresholds;  // By row and by column.
-  const ProductErrors& errors;
-  const std::vector<int32_t>& rows;  // That are no slack rows.
-  const Int8Products& products;
-};
 
 struct PricingResult {
   int64_t violations = 0;        // Pairs with w_ij > u_i + v_j + kPriceTolerance.
@@ -44,13 +31,13 @@ inline constexpr double kPriceTolerance = 1e-12;
 
 class Pricing {
  public:
-  explicit Pricing(const PricedProblem& problem);
+  explicit Pricing(const MatchingProblem& problem);
 
   // `graph` must have the pairs that it had in the run before, and those that the run proposed.
   PricingResult Run(const CandidateGraph& graph, const Duals& duals);
 
  private:
-  const PricedProblem problem_;
+  const MatchingProblem problem_;
   // (3): the duals that were priced with a wide window last.
   Duals baseline_;
   std::vector<double> margins_;  // By row; empty before the first run.

@@ -1,4 +1,4 @@
-// The int8 products of chosen rows with chosen columns, tile by tile on all cores: the matrix of them never exists.
+// The int8 products of chosen rows with chosen columns, tile by tile: the matrix of them never exists.
 #ifndef SEEDBED_SAE_MATCH_PRODUCT_SWEEP_H_
 #define SEEDBED_SAE_MATCH_PRODUCT_SWEEP_H_
 
@@ -6,12 +6,11 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
-#include "sae/match/int8_products.h"
 #include "sae/match/quantised_rows.h"
 
 namespace seedbed {
 
-// What is computed or left out at once, whichever kernel computes it: tiles begin at multiples of these positions.
+// What is computed or left out at once, whatever computes it: tiles begin at multiples of these positions.
 inline constexpr int64_t kTileRows = 8;
 inline constexpr int64_t kTileColumns = 48;
 // Columns that a sweep deals with before it goes on to the next ones: a multiple of kTileColumns.
@@ -41,10 +40,15 @@ struct SweepVisitor {
   absl::FunctionRef<void(int64_t first_column, int64_t count)> finish_chunk;
 };
 
-// Goes through the columns chunk by chunk, in their order. The products are the same bits for every kernel and number
-// of threads.
-void SweepProducts(const ChosenRows& rows, const ChosenRows& columns, const Int8Products& products,
-                   const SweepVisitor& visitor);
+// product(i, j) = <row i, column j> (row scale column scale): the sum is exact, the conversion and the two
+// multiplications are float32. So the products are the same bits whatever computes them. Stateless between runs.
+class ProductSweep {
+ public:
+  virtual ~ProductSweep() = default;
+
+  // Goes through the columns chunk by chunk, in their order. There is at least one row and one column.
+  virtual void Run(const ChosenRows& rows, const ChosenRows& columns, const SweepVisitor& visitor) const = 0;
+};
 
 }  // namespace seedbed
 

@@ -5,9 +5,9 @@
 // SEEDBED_BENCH_CASES lists shapes, rows x width (default: 4096x512,16384x768), SEEDBED_BENCH_SHARED the fractions
 // (default: .3,.6), SEEDBED_BENCH_PRODUCTS kernels: avx512_vnni, avx2, portable (default: those of them that the CPU
 // has, but for portable). SEEDBED_BENCH_PYTHON is a Python with SciPy (default: .venv/bin/python), which gets shapes of
-// up to SEEDBED_BENCH_SCIPY_ROWS rows (default: 16384; it needs 20 bytes for the square of them). Without one the
-// ratios are left out. Peak memory is that of the process so far, dictionaries included, so it is a shape's own where
-// shapes grow.
+// up to SEEDBED_BENCH_SCIPY_ROWS rows (default: 16384; it needs 8 bytes for the square of them, and at 32768 rows many
+// minutes). Without one the ratios are left out. Peak memory is that of the process so far, dictionaries included, so
+// it is a shape's own where shapes grow.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -35,6 +35,7 @@
 #include "absl/strings/str_split.h"
 #include "common/file.h"
 #include "sae/match/cosine.h"
+#include "sae/match/cpu_product_sweep.h"
 #include "tests/bench/peer_process.h"
 #include "tests/bench/stopwatch.h"
 
@@ -150,8 +151,9 @@ struct Measured {
 };
 
 Measured Match(const Dictionaries& dictionaries, const Int8Products* products) {
+  const CpuProductSweep sweep(*products);
   MatchOptions options;
-  options.engine.products = products;
+  options.engine.sweep = &sweep;
   Measured measured;
   std::vector<Duration> durations(dictionaries.a.size(0) <= kRowsRepeated ? 3 : 1);
   for (Duration& each : durations) {

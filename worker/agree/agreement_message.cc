@@ -46,6 +46,7 @@ v1::SideAlignment ToMessage(const SideMatching& matching, const SideAgreement& s
   message.set_seconds(matching.seconds);
   message.set_zero_rows_a(matching.zero_rows_a);
   message.set_zero_rows_b(matching.zero_rows_b);
+  message.set_mmcs_exact(matching.largest_proven);
   return message;
 }
 

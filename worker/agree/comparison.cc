@@ -63,6 +63,7 @@ double Now() { return absl::ToDoubleSeconds(Clock::Real()->Monotonic()); }
 MatchOptions MatchOptionsOf(const ComparisonOptions& options) {
   MatchOptions match;
   match.seconds = &Now;
+  match.engine.sweep = options.sweep;
   if (options.max_seconds > 0) {
     match.engine.expired = [end = Now() + options.max_seconds] { return Now() >= end; };
   }
@@ -79,6 +80,8 @@ absl::StatusOr<PairMatching> Match(const ComparedDictionary& a, const ComparedDi
   return pair;
 }
 
+bool IsProven(const SideMatching& side) { return side.certified && side.largest_proven; }
+
 // What isn't proven, because its time was up, is not stored.
 absl::StatusOr<PairMatching> FindOrMatch(const ComparedDictionary& a, const ComparedDictionary& b,
                                          const std::string& pair_folder, const MatchOptions& options,
@@ -88,7 +91,7 @@ absl::StatusOr<PairMatching> FindOrMatch(const ComparedDictionary& a, const Comp
   ASSIGN_OR_RETURN(std::optional<PairMatching> stored, store.Find(a.identity, b.identity));
   if (stored.has_value()) return *std::move(stored);
   ASSIGN_OR_RETURN(PairMatching matched, Match(a, b, options, cache));
-  if (matched.decoder.certified && matched.encoder.certified) {
+  if (IsProven(matched.decoder) && IsProven(matched.encoder)) {
     RETURN_IF_ERROR(store.Save(a.identity, b.identity, matched));
   }
   return matched;

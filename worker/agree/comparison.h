@@ -12,6 +12,7 @@
 #include "sae/agreement/pair_matching.h"
 #include "sae/agreement/sibling_matchings.h"
 #include "sae/inference/sparse_activations.h"
+#include "sae/match/product_sweep.h"
 #include "worker/agree/compared_dictionary.h"
 #include "worker/agree/dictionary_cache.h"
 #include "worker/agree/functional.h"
@@ -24,6 +25,7 @@ struct ComparisonOptions {
   std::string rows;         // Safetensors of held-out rows; empty = no functional agreement.
   // After so many seconds matchings are left as they are, with a bound but without a proof; 0 = no limit.
   double max_seconds = 0;
+  const ProductSweep* sweep = nullptr;  // ExactMatchingOptions::sweep
 };
 
 // {correlation by latent of a}, where there are held-out rows.

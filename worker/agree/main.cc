@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "common/status.h"
 #include "common/utf8.h"
 #include "google/protobuf/util/json_util.h"
+#include "sae/match/product_sweep_choice.h"
 #include "worker/agree/agreement_message.h"
 #include "worker/agree/comparison.h"
 #include "worker/agree/consensus_dictionary.h"
@@ -32,6 +34,7 @@ constexpr int kMostThreads = 1024;
 struct Flags {
   ComparisonOptions comparison;
   int threads = 0;
+  std::string device = "auto";
   int64_t cached_mib = 4096;
   std::string output;
   std::string tables;
@@ -64,6 +67,10 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--pairs", flags.comparison.pair_folder,
                  "Folder that keeps every pair's matching, so that none is computed twice");
   app.add_option("--threads", flags.threads, "CPU threads, 1..1024; 0 = as many as there are cores")
+      ->capture_default_str();
+  app.add_option("--device", flags.device,
+                 "Where int8 products are computed: cpu, cuda (the first GPU), or auto, a GPU where there is one. The "
+                 "result is the same")
       ->capture_default_str();
   app.add_option("--cached-mib", flags.cached_mib, "MiB of dictionaries that are kept in memory, besides two")
       ->capture_default_str();
@@ -137,7 +144,10 @@ absl::Status Run(const Flags& flags) {
   if (flags.threads > 0) at::set_num_threads(flags.threads);
   DictionaryCache cache(flags.cached_mib << 20);
   const double threshold = flags.comparison.threshold;
-  ASSIGN_OR_RETURN(const Comparison comparison, CompareDictionaries(flags.folders, flags.comparison, &cache));
+  ASSIGN_OR_RETURN(const std::unique_ptr<ProductSweep> sweep, MakeProductSweep(flags.device));
+  ComparisonOptions options = flags.comparison;
+  options.sweep = sweep.get();
+  ASSIGN_OR_RETURN(const Comparison comparison, CompareDictionaries(flags.folders, options, &cache));
   ASSIGN_OR_RETURN(v1::Agreement agreement, ToMessage(comparison, threshold));
   agreement.set_sweep_id(ReplaceInvalidUtf8(flags.sweep_id));
   agreement.set_sibling_set_id(ReplaceInvalidUtf8(flags.sibling_set_id));

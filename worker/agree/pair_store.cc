@@ -25,6 +25,7 @@ v1::SideMatching ToMessage(const SideCounterparts& counterparts, const SideMatch
   message.set_zero_rows_b(side.zero_rows_b);
   message.mutable_largest_a()->Add(side.largest_a.begin(), side.largest_a.end());
   message.mutable_largest_b()->Add(side.largest_b.begin(), side.largest_b.end());
+  message.set_largest_proven(side.largest_proven);
   return message;
 }
 
@@ -40,6 +41,7 @@ void FromMessage(const v1::SideMatching& message, SideCounterparts* counterparts
   side->zero_rows_b = message.zero_rows_b();
   side->largest_a.assign(message.largest_a().begin(), message.largest_a().end());
   side->largest_b.assign(message.largest_b().begin(), message.largest_b().end());
+  side->largest_proven = message.largest_proven();
 }
 
 PairMatching FromMessage(const v1::StoredPair& stored) {

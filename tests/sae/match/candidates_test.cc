@@ -10,6 +10,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "sae/match/cpu_product_sweep.h"
 #include "sae/match/feasibility.h"
 #include "tests/sae/match/instances.h"
 
@@ -44,7 +45,7 @@ struct Sides {
   QuantisedRows b;
 };
 
-TEST(SweepProductsTest, VisitsEveryPairThatIsWantedOnce) {
+TEST(ProductSweepTest, VisitsEveryPairThatIsWantedOnce) {
   constexpr int64_t kColumns = kChunkColumns + 195;
   const Instance instance = MakeInstance("random", 1, 333, kColumns, 20);
   const Sides sides(instance);
@@ -74,7 +75,7 @@ TEST(SweepProductsTest, VisitsEveryPairThatIsWantedOnce) {
       EXPECT_EQ(first, finished);
       finished += count;
     };
-    SweepProducts({sides.a, rows}, {sides.b, columns}, *products, {wanted, visit, finish});
+    CpuProductSweep(*products).Run({sides.a, rows}, {sides.b, columns}, {wanted, visit, finish});
     EXPECT_EQ(wrong, 0);
     EXPECT_EQ(finished, kColumns);
     for (int64_t row = 0; row < 300; ++row) {
@@ -96,7 +97,7 @@ TEST(FindCandidatesTest, FindsTheBestOfRowsAndColumns) {
   const std::vector<int32_t> columns = Range(kColumns);
   ColumnLists found(130);
   const CandidateThresholds thresholds =
-      FindCandidates({sides.a, rows}, {sides.b, columns}, 4, *SupportedProducts()[0], &found);
+      FindCandidates({sides.a, rows}, {sides.b, columns}, 4, CpuProductSweep(), &found);
   EXPECT_THAT(found[7], ElementsAre());
   std::vector<int> above_row(129, 0), above_column(kColumns, 0);
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -122,7 +123,7 @@ TEST(FindCandidatesTest, AllPairsWhereThereAreFew) {
   const std::vector<int32_t> rows = Range(3);
   const std::vector<int32_t> columns = Range(4);
   const CandidateThresholds thresholds =
-      FindCandidates({sides.a, rows}, {sides.b, columns}, 5, *SupportedProducts()[0], &found);
+      FindCandidates({sides.a, rows}, {sides.b, columns}, 5, CpuProductSweep(), &found);
   CandidateGraph graph(sides.unit_a, sides.unit_b);
   EXPECT_EQ(graph.Add(&found), 12);
   for (const float threshold : thresholds.of_row) EXPECT_EQ(threshold, -std::numeric_limits<float>::infinity());
@@ -185,10 +186,10 @@ TEST(MakeFeasibleTest, CoversAllRows) {
     const std::vector<int32_t> rows = Range(200);
     const std::vector<int32_t> columns = Range(203);
     ColumnLists found(200);
-    FindCandidates({sides.a, rows}, {sides.b, columns}, 1, *SupportedProducts()[0], &found);
+    FindCandidates({sides.a, rows}, {sides.b, columns}, 1, CpuProductSweep(), &found);
     CandidateGraph graph(sides.unit_a, sides.unit_b);
     graph.Add(&found);
-    MakeFeasible({sides.a, rows}, sides.b, 1, *SupportedProducts()[0], &graph);
+    MakeFeasible({sides.a, rows}, sides.b, 1, CpuProductSweep(), &graph);
     Cover cover(graph);
     for (const int32_t row : rows) ASSERT_TRUE(cover.Includes(row)) << row;
     EXPECT_LT(graph.pairs(), 200 * 203);

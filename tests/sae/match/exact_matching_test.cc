@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "sae/match/cpu_product_sweep.h"
 #include "tests/sae/match/dense_assignment.h"
 #include "tests/sae/match/instances.h"
 
@@ -59,6 +60,20 @@ double BestTotal(const std::vector<double>& weights, int64_t columns, size_t row
   return best;
 }
 
+// The largest cosines are those of all pairs.
+void ExpectLargest(const std::vector<double>& weights, const LargestCosines& largest) {
+  const size_t columns = largest.of_column.size();
+  std::vector<double> of_row(largest.of_row.size(), -2);
+  std::vector<double> of_column(columns, -2);
+  for (size_t at = 0; at < weights.size(); ++at) {
+    of_row[at / columns] = std::max(of_row[at / columns], weights[at]);
+    of_column[at % columns] = std::max(of_column[at % columns], weights[at]);
+  }
+  EXPECT_TRUE(largest.proven);
+  EXPECT_THAT(largest.of_row, Pointwise(testing::DoubleNear(1e-12), of_row));
+  EXPECT_THAT(largest.of_column, Pointwise(testing::DoubleNear(1e-12), of_column));
+}
+
 // Every row has a column of its own, the cosines are those of the pairs, and nothing but rounding is below the bound.
 void ExpectProven(const Instance& instance, const ExactMatching& found) {
   const std::vector<double> weights = WeightsOf(instance);
@@ -77,6 +92,7 @@ void ExpectProven(const Instance& instance, const ExactMatching& found) {
   EXPECT_TRUE(found.certified);
   EXPECT_GE(found.upper_bound, found.total);
   EXPECT_LE(found.upper_bound - found.total, 1e-9);
+  ExpectLargest(weights, found.largest);
 }
 
 TEST(ExactMatchingTest, EqualsBruteForce) {
@@ -120,8 +136,8 @@ TEST(ExactMatchingTest, OneRow) {
   const ExactMatching found = Match({{1, 2, {0, -3}}, {3, 2, {1, 0, 0, -1, 0, 1}}});
   EXPECT_THAT(found.column_of_row, ElementsAre(1));
   EXPECT_EQ(found.total, 1);
-  EXPECT_THAT(found.largest_of_row, ElementsAre(1));
-  EXPECT_THAT(found.largest_of_column, ElementsAre(0, 1, -1));
+  EXPECT_THAT(found.largest.of_row, ElementsAre(1));
+  EXPECT_THAT(found.largest.of_column, ElementsAre(0, 1, -1));
   EXPECT_TRUE(found.certified);
   const ExactMatching opposite = Match({{1, 1, {2}}, {1, 1, {-3}}});
   EXPECT_EQ(opposite.total, -1);
@@ -173,16 +189,18 @@ TEST(ExactMatchingTest, IsTheSameForEveryKernelAndNumberOfThreads) {
     const Instance instance = MakeInstance(kind, 13, 320, 331, 20);
     const ExactMatching expected = Match(instance, FewCandidates(3));
     for (const Int8Products* products : SupportedProducts()) {
+      const CpuProductSweep sweep(*products);
       for (const int threads : {1, 2, 4}) {
         at::set_num_threads(threads);
         SCOPED_TRACE(absl::StrCat(kind, " ", products->name, " threads ", threads));
         ExactMatchingOptions options = FewCandidates(3);
-        options.products = products;
+        options.sweep = &sweep;
         const ExactMatching found = Match(instance, options);
         EXPECT_EQ(found.column_of_row, expected.column_of_row);
         EXPECT_EQ(found.upper_bound, expected.upper_bound);
         EXPECT_EQ(found.rounds, expected.rounds);
-        EXPECT_EQ(found.largest_of_column, expected.largest_of_column);
+        EXPECT_EQ(found.largest.of_row, expected.largest.of_row);
+        EXPECT_EQ(found.largest.of_column, expected.largest.of_column);
       }
     }
   }
@@ -250,6 +268,7 @@ TEST(ExactMatchingTest, StopsWhenTheTimeIsUp) {
   const ExactMatching found = Match(instance, options);
   EXPECT_EQ(found.rounds, 1);
   EXPECT_FALSE(found.certified);
+  EXPECT_FALSE(found.largest.proven);
   EXPECT_GT(found.upper_bound, found.total + 1e-9);
 }
 

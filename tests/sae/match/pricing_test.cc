@@ -7,6 +7,7 @@
 #include "common/random.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "sae/match/cpu_product_sweep.h"
 #include "sae/match/feasibility.h"
 #include "sae/match/staircase.h"
 #include "tests/sae/match/instances.h"
@@ -77,12 +78,12 @@ class PricingTest : public testing::Test {
         graph_(a_, b_) {
     ColumnLists found(kRows);
     const std::vector<int32_t> columns = Range(kColumns);
-    thresholds_ = FindCandidates({quantised_a_, rows_}, {quantised_b_, columns}, 2, *SupportedProducts()[0], &found);
+    thresholds_ = FindCandidates({quantised_a_, rows_}, {quantised_b_, columns}, 2, sweep_, &found);
     graph_.Add(&found);
   }
 
   Pricing MakePricing() const {
-    return Pricing({a_, b_, quantised_a_, quantised_b_, thresholds_, errors_, rows_, *SupportedProducts()[0]});
+    return Pricing({a_, b_, quantised_a_, quantised_b_, thresholds_, errors_, rows_, sweep_});
   }
 
   // Duals that hold for the candidates, around what weights are.
@@ -123,6 +124,7 @@ class PricingTest : public testing::Test {
   const QuantisedRows quantised_b_;
   const ProductErrors errors_;
   const std::vector<int32_t> rows_;
+  const CpuProductSweep sweep_;
   CandidateThresholds thresholds_;
   CandidateGraph graph_;
 };

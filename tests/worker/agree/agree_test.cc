@@ -119,6 +119,7 @@ TEST_F(AgreeTest, RefusesWrongFlags) {
   ExpectRefused({"--threshold", "much", a, a}, "--threshold");
   ExpectRefused({"--threads", "-1", a, a}, "--threads: found -1");
   ExpectRefused({"--max-seconds", "-1", a, a}, "--max-seconds: found -1");
+  ExpectRefused({"--device", "tpu", a, a}, "device: found tpu; auto, cpu and cuda are allowed");
   ExpectRefused({"--thresh", "0.5", a, a}, "--thresh");
 }
 
@@ -216,6 +217,7 @@ TEST_F(AgreeTest, APermutedCopyAgreesEntirely) {
   EXPECT_NEAR(pair.decoder().mean_cosine(), 1, 1e-12);
   EXPECT_TRUE(pair.decoder().certified());
   EXPECT_TRUE(pair.encoder().certified());
+  EXPECT_TRUE(pair.decoder().mmcs_exact());
   EXPECT_EQ(pair.shared_strict(), 1);
   EXPECT_EQ(pair.encoder_decoder_equal(), 1);
   EXPECT_EQ(pair.curve_size(), 21);
@@ -251,6 +253,7 @@ TEST_F(AgreeTest, SaysWhatWasNotProvenInTime) {
   const v1::Agreement hurried = Compare({"--max-seconds", "1e-9", a, b});
   const v1::Agreement agreement = Compare({a, b});
   EXPECT_FALSE(hurried.pairs(0).decoder().certified());
+  EXPECT_FALSE(hurried.pairs(0).decoder().mmcs_exact());
   EXPECT_EQ(hurried.pairs(0).decoder().rounds(), 0);
   EXPECT_GT(hurried.pairs(0).decoder().upper_bound(), agreement.pairs(0).decoder().mean_cosine());
   EXPECT_TRUE(agreement.pairs(0).decoder().certified());

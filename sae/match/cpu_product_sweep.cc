@@ -1,4 +1,4 @@
-#include "sae/match/product_sweep.h"
+#include "sae/match/cpu_product_sweep.h"
 
 #include <algorithm>
 #include <cstring>
@@ -158,9 +158,8 @@ class Sweep {
 
 }  // namespace
 
-void SweepProducts(const ChosenRows& rows, const ChosenRows& columns, const Int8Products& products,
-                   const SweepVisitor& visitor) {
-  Sweep(rows, columns, products, visitor).Run();
+void CpuProductSweep::Run(const ChosenRows& rows, const ChosenRows& columns, const SweepVisitor& visitor) const {
+  Sweep(rows, columns, kernel_, visitor).Run();
 }
 
 }  // namespace seedbed
