@@ -134,6 +134,8 @@ std::string FormatProgress(const GangProgress& progress, size_t bar_width, size_
   }
   if (progress.step > 0) {
     parts.push_back(absl::StrCat("step ", FormatCount(progress.step), "/", FormatCount(progress.total_steps)));
+    if (progress.resumed_step > 0)
+      parts.push_back(absl::StrCat("resumed at step ", FormatCount(progress.resumed_step)));
   }
   if (progress.fvu >= 0) parts.push_back(absl::StrCat("FVU ", FormatFixed(progress.fvu, 4)));
   if (progress.seconds_left >= 0 && progress.phase != GangPhase::kQueued) {

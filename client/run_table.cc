@@ -47,7 +47,12 @@ std::string StepText(const v1::Run& run) {
 
 std::string Remark(const v1::Run& run) {
   if (run.has_result()) return run.result().dictionary().path();
-  return run.has_failure() ? FormatFailure(run.failure()) : "";
+  const std::string failure = run.has_failure() ? FormatFailure(run.failure()) : "";
+  const bool goes_on = run.state() == v1::RUN_STATE_TRAINING && run.progress().resumed_step() > 0;
+  if (!goes_on) return failure;
+  // The failure is that of the attempt before.
+  return absl::StrCat("resumed at step ", FormatCount(run.progress().resumed_step()),
+                      failure.empty() ? "" : absl::StrCat(" after ", failure));
 }
 
 std::string MissedTargets(const v1::ListRunsResponse& response) {

@@ -305,6 +305,10 @@ std::vector<SweepField> GridFields() {
               [](const SweepValue& v, SweepSpec& s) {
                 s.mutable_agreement()->set_consensus_members(static_cast<int32_t>(v.integer));
               }),
+      Integer("checkpoint.every_tokens", 0, kUnbounded,
+              [](const SweepValue& v, SweepSpec& s) { s.mutable_checkpoint()->set_every_tokens(v.integer); }),
+      Number("checkpoint.every_minutes", Range::kNotNegative,
+             [](const SweepValue& v, SweepSpec& s) { s.mutable_checkpoint()->set_every_minutes(v.number); }),
       Integer("resources.ranks", 1, 64,
               [](const SweepValue& v, SweepSpec& s) { s.mutable_resources()->set_ranks(v.integer); }),
       Keyed(

@@ -161,7 +161,10 @@ GangProgress SweepView::ProgressOf(const GangView& gang) const {
     const v1::RunProgress& progress = view.run.progress();
     all.tokens_harvested = std::max(all.tokens_harvested, progress.tokens_harvested());
     all.tokens_to_harvest = std::max(all.tokens_to_harvest, progress.tokens_to_harvest());
-    all.step = all.total_steps == 0 ? progress.step() : std::min(all.step, progress.step());
+    if (all.total_steps == 0 || progress.step() < all.step) {
+      all.step = progress.step();
+      all.resumed_step = progress.resumed_step();
+    }
     all.total_steps = std::max(all.total_steps, progress.total_steps());
     all.seconds_left = std::max(all.seconds_left, progress.seconds_left());
     if (progress.step() > 0) {

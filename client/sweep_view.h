@@ -41,6 +41,7 @@ struct GangProgress {
   double tokens_per_second = 0;  // 0 = not known.
   int64_t step = 0;              // Of the run that is furthest behind.
   int64_t total_steps = 0;
+  int64_t resumed_step = 0;  // Of that run: where its attempt began; 0 = anew.
   double fvu = -1;           // Mean over the runs; negative = not known.
   double seconds_left = -1;  // Of the run that takes longest; negative = not known.
 };

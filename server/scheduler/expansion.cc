@@ -111,6 +111,8 @@ void FormGangs(const ResolvedSweep& sweep, absl::string_view sweep_id, const Exp
     *gang.mutable_stream() = stream;
     if (sweep.spec.activations().has_cache()) *gang.mutable_cache() = sweep.spec.activations().cache();
     if (sweep.spec.evaluation().sequences() > 0) *gang.mutable_evaluation() = sweep.spec.evaluation();
+    const v1::CheckpointSpec& checkpoint = sweep.spec.checkpoint();
+    if (checkpoint.every_tokens() > 0 || checkpoint.every_minutes() > 0) *gang.mutable_checkpoint() = checkpoint;
     gang.set_ranks_wanted(sweep.spec.resources().ranks());
     gang.set_state(v1::GANG_STATE_QUEUED);
     std::vector<const v1::SaeSpec*> saes;

@@ -32,6 +32,9 @@ void FillConstantDefaults(v1::SweepSpec& spec) {
   }
   if (!spec.agreement().has_threshold()) spec.mutable_agreement()->set_threshold(0.7);
   if (!spec.agreement().has_consensus_members()) spec.mutable_agreement()->set_consensus_members(0);
+  v1::CheckpointSpec& checkpoint = *spec.mutable_checkpoint();
+  if (!checkpoint.has_every_tokens()) checkpoint.set_every_tokens(0);
+  if (!checkpoint.has_every_minutes()) checkpoint.set_every_minutes(10);
 }
 
 void FillDerivedDefaults(const StreamShape& shape, v1::SweepSpec& spec) {

@@ -36,6 +36,13 @@ void CheckEvaluation(const v1::SweepSpec& spec, ViolationList& violations) {
   if (evaluation.has_held_out_rows()) violations.Add("evaluation.held_out_rows", kNeedsSequences);
 }
 
+void CheckCheckpoint(const v1::CheckpointSpec& checkpoint, ViolationList& violations) {
+  constexpr double kMostMinutes = 7 * 24 * 60;
+  violations.CheckRange<int64_t>("checkpoint.every_tokens", checkpoint.every_tokens(), 0,
+                                 std::numeric_limits<int64_t>::max());
+  violations.CheckRange<double>("checkpoint.every_minutes", checkpoint.every_minutes(), 0, kMostMinutes);
+}
+
 // The scale of the rows is not known before the first of them, and a dictionary's weights are those of rows as they
 // are.
 void CheckInitFrom(const v1::SweepSpec& spec, ViolationList& violations) {
@@ -56,6 +63,7 @@ void CheckRest(const v1::SweepSpec& spec, ViolationList& violations) {
   CheckAgreement(spec, violations);
   CheckScheduling(spec, violations);
   CheckEvaluation(spec, violations);
+  CheckCheckpoint(spec.checkpoint(), violations);
   CheckInitFrom(spec, violations);
 }
 

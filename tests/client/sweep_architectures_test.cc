@@ -42,6 +42,7 @@ sae:
   transcoders: [{input: layers.3.mlp_in, target: layers.3.mlp}, {target: layers.1, input: layers.0}]
   skip: true
 evaluation: {sequences: 8, every_tokens: 1_000}
+checkpoint: {every_tokens: 2_000, every_minutes: 0}
 )";
 
 TEST(SweepFile, ReadsArchitecturesConventionsAndTranscoders) {
@@ -70,7 +71,8 @@ TEST(SweepFile, ReadsArchitecturesConventionsAndTranscoders) {
       transcoders { input: "layers.0" target: "layers.1" }
       skip: true
     }
-    evaluation { sequences: 8 every_tokens: 1000 })",
+    evaluation { sequences: 8 every_tokens: 1000 }
+    checkpoint { every_tokens: 2000 every_minutes: 0 })",
                                                             &expected));
   const v1::SweepSpec spec = Parse(kArchitectures);
   EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(spec, expected)) << spec.DebugString();
@@ -157,6 +159,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "sae.transcoders[0]: found \"layers.9.mlp\"; allowed a mapping of input, target"},
         BadLine{"transcoder_without_target", "sae", "transcoders: [{input: layers.9.mlp_in}]",
                 "sae.transcoders[0].target: found nothing; allowed text; it has no default"},
+        BadLine{"checkpoint", "checkpoint", "every_minutes: -1",
+                "checkpoint.every_minutes: found -1; allowed a number, 0 or more"},
         BadLine{"evaluation", "evaluation", "every_tokens: 0",
                 "evaluation.every_tokens: found 0; allowed an integer, 1 or more"}),
     [](const auto& info) { return info.param.label; });

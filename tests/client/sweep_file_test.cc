@@ -297,17 +297,17 @@ INSTANTIATE_TEST_SUITE_P(
                 "decay, decay_start_step, decoder_bias, epochs, final_learning_rate, init_from, learning_rate, "
                 "matryoshka, multi_topk, optimizer, sparsity, warmup_steps; nearest: epochs"},
         BadEdit{"sae:\n", "saes:\n",
-                "s.yaml:12: saes: found an unknown key; allowed activations, agreement, data, evaluation, model, name, "
-                "resources, sae, scheduling, train; nearest: sae"},
+                "s.yaml:12: saes: found an unknown key; allowed activations, agreement, checkpoint, data, evaluation, "
+                "model, name, resources, sae, scheduling, train; nearest: sae"},
         BadEdit{"{alpha: 0.03125", "{alhpa: 0.03125",
                 "s.yaml:11: train.auxiliary.alhpa: found an unknown key; allowed alpha, dead_after_tokens, k; nearest: "
                 "alpha"},
         BadEdit{"name: topk-seeds", "model.path: x",
-                "s.yaml:1: model.path: found an unknown key; allowed activations, agreement, data, evaluation, model, "
-                "name, resources, sae, scheduling, train; nearest: model"},
+                "s.yaml:1: model.path: found an unknown key; allowed activations, agreement, checkpoint, data, "
+                "evaluation, model, name, resources, sae, scheduling, train; nearest: model"},
         BadEdit{"name: topk-seeds", "\"na\\nme\": x",
-                "s.yaml:1: \"na\\nme\": found an unknown key; allowed activations, agreement, data, evaluation, model, "
-                "name, resources, sae, scheduling, train; nearest: name"}));
+                "s.yaml:1: \"na\\nme\": found an unknown key; allowed activations, agreement, checkpoint, data, "
+                "evaluation, model, name, resources, sae, scheduling, train; nearest: name"}));
 
 INSTANTIATE_TEST_SUITE_P(
     WrongType, BadSweepFile,

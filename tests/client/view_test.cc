@@ -212,6 +212,9 @@ TEST(Progress, LinesOfEachPhase) {
             "training    [=====>    ]  51 %  step 2,100/4,080  FVU 0.1712  3 min 20 s left");
   EXPECT_EQ(FormatProgress(progress, 0, 120), "training    step 2,100/4,080  FVU 0.1712  3 min 20 s left");
   EXPECT_EQ(FormatProgress(progress, 10, 20), "training    [=====> ");
+  progress.resumed_step = 1024;
+  EXPECT_EQ(FormatProgress(progress, 0, 120),
+            "training    step 2,100/4,080  resumed at step 1,024  FVU 0.1712  3 min 20 s left");
   progress.phase = GangPhase::kExporting;
   progress.step = progress.total_steps;
   progress.seconds_left = 0;
@@ -424,6 +427,16 @@ TEST(RunTable, ShowsTheLatestMetricsOfEveryRun) {
             "   0.0  -\n"
             "r2   a          topk                8  k 2          0  queued           0     -       -    -        -  "
             "     -  -\n");
+}
+
+TEST(RunTable, SaysWhereARunGoesOnFromAndWhatCameBefore) {
+  const std::string text = FormatRuns(Parse<v1::ListRunsResponse>(
+      "runs { run_id: 'r0' state: RUN_STATE_TRAINING progress { step: 1030 resumed_step: 1024 } "
+      "failure { kind: FAILURE_KIND_RANK_DIED message: 'gone' } }"
+      "runs { run_id: 'r1' state: RUN_STATE_FAILED progress { step: 1030 resumed_step: 1024 } "
+      "failure { kind: FAILURE_KIND_RANK_DIED message: 'gone' } }"));
+  EXPECT_THAT(text, HasSubstr("  resumed at step 1,024 after rank died: gone\n"));
+  EXPECT_THAT(text, HasSubstr("  rank died: gone\n"));
 }
 
 TEST(RunTable, ShowsWhatWasMeasuredOnHeldOutTokensAndMissedTargets) {

@@ -228,6 +228,15 @@ TEST(Expansion, ACacheIsTheGangsAndNoPartOfTheStream) {
   EXPECT_FALSE(Expand(DemoSweep()).gangs[0].has_cache());
 }
 
+TEST(Expansion, CheckpointsAreTheGangsUnlessBothAreOff) {
+  v1::SweepSpec spec = DemoSweep();
+  EXPECT_EQ(Expand(spec).gangs[0].checkpoint().every_minutes(), 10);
+  spec.mutable_checkpoint()->set_every_minutes(0);
+  EXPECT_FALSE(Expand(spec).gangs[0].has_checkpoint());
+  spec.mutable_checkpoint()->set_every_tokens(5000);
+  EXPECT_EQ(Expand(spec).gangs[0].checkpoint().every_tokens(), 5000);
+}
+
 TEST(Expansion, ExcludedTokensStandInOrderWhateverTheUsersOrder) {
   v1::SweepSpec spec = DemoSweep();
   for (const int64_t token : {7, 0, 3}) spec.mutable_activations()->add_exclude_tokens(token);

@@ -274,6 +274,14 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) { return info.param.label; });
 
 INSTANTIATE_TEST_SUITE_P(
+    Checkpoint, SaeValidationTest,
+    testing::Values(BadSpec{"checkpoint_rows", [](auto& s) { s.mutable_checkpoint()->set_every_tokens(-1); },
+                            "checkpoint.every_tokens", "is -1; must be 0.."},
+                    BadSpec{"checkpoint_time", [](auto& s) { s.mutable_checkpoint()->set_every_minutes(1e6); },
+                            "checkpoint.every_minutes", "is 1e+06; must be 0..10080"}),
+    [](const auto& info) { return info.param.label; });
+
+INSTANTIATE_TEST_SUITE_P(
     Evaluation, SaeValidationTest,
     testing::Values(BadSpec{"negative", [](auto& s) { s.mutable_evaluation()->set_sequences(-1); },
                             "evaluation.sequences", "is -1; must be 0.."},
