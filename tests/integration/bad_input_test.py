@@ -54,23 +54,23 @@ class BadInputTest(unittest.TestCase):
 
     def test_unknown_key(self):
         sweep = self.inputs.write_sweep(extra="agreemnt: {threshold: 0.7}\n")
-        self.assert_sweep_refused(sweep, f"{sweep}:12: agreemnt: found an unknown key", "nearest: agreement")
+        self.assert_sweep_refused(sweep, f"{sweep}:13: agreemnt: found an unknown key", "nearest: agreement")
 
     def test_not_yaml(self):
         sweep = self.inputs.write_sweep(extra="]\n")
-        self.assert_sweep_refused(sweep, f"{sweep}:12: ")
+        self.assert_sweep_refused(sweep, f"{sweep}:13: ")
 
     def test_k_above_latents(self):
         sweep = self.inputs.write_sweep(k="[4, 49]")
-        self.assert_sweep_refused(sweep, f"{sweep}:9: sae.k[1]: ", "49", "48")
+        self.assert_sweep_refused(sweep, f"{sweep}:10: sae.k[1]: ", "49", "48")
 
     def test_max_tokens_below_a_sequence(self):
         sweep = self.inputs.write_sweep(max_tokens=31)
         self.assert_sweep_refused(sweep, f"{sweep}:3: data.max_tokens: ", "31")
 
     def test_unknown_architecture(self):
-        sweep = self.inputs.write_sweep(seeds="[0]\n  architectures: [tpok]")
-        self.assert_sweep_refused(sweep, f"{sweep}:11: sae.architectures[0]: ", "topk")
+        sweep = self.inputs.write_sweep(architectures="[tpok]")
+        self.assert_sweep_refused(sweep, f"{sweep}:8: sae.architectures[0]: ", "topk")
 
     def test_weight_of_a_file_that_would_give_nothing(self):
         other = self.inputs.write_tokens("other.bin", [1] * 1000)
@@ -98,7 +98,7 @@ class BadInputTest(unittest.TestCase):
     def test_more_held_out_sequences_than_are_left(self):
         sweep = self.inputs.write_sweep(extra="evaluation: {sequences: 370}\n")
         self.assert_inspection_refuses(
-            sweep, "12: evaluation.sequences: ", "is 370", self.inputs.tokens, "at most the other 369 ")  # fmt: skip
+            sweep, "13: evaluation.sequences: ", "is 370", self.inputs.tokens, "at most the other 369 ")  # fmt: skip
 
     def test_pattern_that_matches_nothing(self):
         sweep = self.inputs.write_sweep(hookpoints='["layers.*.mpl"]')

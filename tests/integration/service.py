@@ -63,8 +63,8 @@ class Inputs:
     def write_sweep(self, **changes):
         """A sweep file of one sibling set of three seeds; each change is a key of `values` below. Gives its path."""
         values = {"name": "tiny", "model": self.model, "tokens": self.tokens, "sequence_length": 32,
-                  "max_tokens": 8192, "hookpoints": "[layers.1]", "latents": "[48]", "k": "[4]", "seeds": "[0, 1, 2]",
-                  "activations": "", "epochs": 4, "batch_tokens": 64, "ranks": 1, "extra": "", **changes}  # fmt: skip
+                  "max_tokens": 8192, "hookpoints": "[layers.1]", "architectures": "[topk]", "latents": "[48]",
+                  "k": "[4]", "seeds": "[0, 1, 2]", "activations": "", "epochs": 4, "batch_tokens": 64, "ranks": 1, "extra": "", **changes}  # fmt: skip
         return self._write_sweep_file(
             "name: {name}\n"
             "model: {{path: {model}}}\n"
@@ -73,6 +73,7 @@ class Inputs:
             "train: {{epochs: {epochs}, batch_tokens: {batch_tokens}, learning_rate: 0.003}}\n"
             "sae:\n"
             "  hookpoints: {hookpoints}\n"
+            "  architectures: {architectures}\n"
             "  latents: {latents}\n"
             "  k: {k}\n"
             "  seeds: {seeds}\n"
