@@ -117,7 +117,7 @@ std::vector<std::string> ShortNames(const std::vector<NameParts>& names) {
     for (size_t i = 0; i < name.size(); ++i) {
       const bool varies =
           std::any_of(names.begin(), names.end(), [&](const NameParts& other) { return other[i] != name[i]; });
-      if (varies || names.size() == 1) kept.push_back(name[i]);
+      if ((varies || names.size() == 1) && !name[i].empty()) kept.push_back(name[i]);
     }
     short_names.push_back(absl::StrJoin(kept, ", "));
   }

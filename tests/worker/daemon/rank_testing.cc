@@ -56,6 +56,7 @@ RankOptions RankFolders::Options() const {
   options.trainer_path = SEEDBED_FAKE_TRAINER;
   options.artifact_root = artifacts();
   options.scratch_root = scratch();
+  options.stop_grace = absl::Seconds(5);
   return options;
 }
 
