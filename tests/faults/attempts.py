@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import signal
 import threading
 import traceback
 
@@ -9,13 +10,14 @@ import cluster as clusters
 import service
 
 _LOOK_SECONDS = 0.1
+_SIGKILL_BIT = 1 << (signal.SIGKILL - 1)
 
 
 class AttemptWatch:
     """Looks until it is stopped.
 
     A violation: a rank of an attempt runs, in two looks in a row, after a rank of a later attempt was started. One look is
-    not enough, since a process that was killed takes a moment to be gone. A stopped process (SIGSTOP) does not run.
+    not enough, since a process that ends takes a moment to be gone.
     """
 
     def __init__(self, cluster):
@@ -68,14 +70,20 @@ class AttemptWatch:
 
 
     def _runs(self, pid):
-        """Whether it is a rank of this cluster that is not stopped, not a zombie and not gone."""
+        """Whether it is a rank of this cluster that can do something.
+
+        It can't while it is loaded, when it has one thread yet (before it gets a second one it sees to its worker being there),
+        nor when it is stopped, or a SIGKILL waits for it, or it is a zombie or gone.
+        """
         if service.program_of(pid) != clusters.TRAINER or not service.has_entry(pid, f"{service.MARK}={self._mark}"):
             return False
         try:
-            stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+            lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
         except OSError:
             return False
-        return stat.rpartition(")")[2].split()[0] not in "TtZX"
+        status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+        killed = any(int(status[pending], 16) & _SIGKILL_BIT for pending in ("SigPnd", "ShdPnd"))
+        return status["State"][0] not in "TtZX" and int(status["Threads"]) > 1 and not killed
 
 
 class _LogReader:

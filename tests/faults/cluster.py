@@ -22,7 +22,7 @@ WORKERS = ("worker-1", "worker-2", "worker-3")
 DAEMONS = ("coordinator", "results", *WORKERS)
 TRAINER, AGREE = "seedbed-trainer", "seedbed-agree"  # What workers and the results service start.
 PROXIED = (*WORKERS, "results", "client")  # Reach the coordinator through the proxy.
-LEASE_SECONDS = 2
+LEASE_SECONDS = 3  # Workers report once a second and stop their ranks after two thirds of it.
 HOST_MARK = "SEEDBED_TEST_HOST"  # In the environment of everything on a host.
 
 _PORTS = {"coordinator": 7600, "results": 7601}
@@ -152,7 +152,7 @@ class Cluster:
     def _worker_options(self, name):
         return ["--coordinator", self.coordinator_seen_from(name), "--name", name, "--slots", "cpu:1",
                 "--threads-per-slot", 1, "--artifacts", self.artifacts, "--scratch", self.scratch(name),
-                "--host", self.address(name), "--collective-timeout-ms", 5000, "--stop-grace-ms", 1000]  # fmt: skip
+                "--host", self.address(name), "--collective-timeout-ms", 20_000, "--stop-grace-ms", 1000]  # fmt: skip
 
     @property
     def artifacts(self):

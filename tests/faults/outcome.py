@@ -1,6 +1,5 @@
 """What became of the sweeps of a cluster, as its users see it."""
 
-
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 
 
@@ -18,8 +17,8 @@ class SweepOutcome:
     def succeeded(self):
         return self.state == "SUCCEEDED"
 
-    def has_ended(self):
-        return self.state in _ENDED
+    def is_final(self):
+        return self.state in _ENDED and (not self.succeeded or self.is_compared())
 
     def is_compared(self):
         """Each sibling set has its agreement."""
@@ -35,15 +34,14 @@ class Outcome:
     def __init__(self, sweeps):
         self.sweeps = sweeps
 
-    def is_final(self):
-        """Nothing is to be expected any more."""
-        return all(sweep.has_ended() and (not sweep.succeeded or sweep.is_compared()) for sweep in self.sweeps.values())
+    @property
+    def content(self):
+        """Compares equal where nothing has happened, not even a step."""
+        return {sweep_id: (sweep.state, sweep.runs, sweep.agreements) for sweep_id, sweep in self.sweeps.items()}
 
-
-def have_ended(cluster, count):
-    """Whether there are so many sweeps and all have ended. False while the coordinator does not answer."""
-    listed = (cluster.ask("list") or {}).get("sweeps", [])
-    return len(listed) == count and all(_state(sweep) in _ENDED for sweep in listed)
+    def is_final(self, count):
+        """There are so many sweeps, and nothing is to be expected of them any more."""
+        return len(self.sweeps) == count and all(sweep.is_final() for sweep in self.sweeps.values())
 
 
 def ask_outcome(cluster):

@@ -18,10 +18,11 @@ import user as users
 from cluster import Cluster
 
 _TICK_SECONDS = 0.02
-_ASK_SECONDS = 0.5
+_ASK_SECONDS = 1.0
 _TRAINING_SECONDS = 20  # Faults that are to disturb training do not wait longer for it.
-# From the end of the last fault until all that was acknowledged is there; also of a sweep without faults.
-_SETTLE_SECONDS = 180
+# After the last fault, without anything new in any sweep: a machine may be slow, but something must go on.
+_STUCK_SECONDS = 120
+_LONGEST_SECONDS = 1800  # After the last fault.
 _QUIET_SECONDS = 20  # Until what ended runs used is gone.
 
 
@@ -44,7 +45,7 @@ def undisturbed_exports(sweep_files):
             outcome = _settle(cluster, user)
         finally:
             user.stop()
-        assert outcome and outcome.is_final() and all(sweep.succeeded for sweep in outcome.sweeps.values()), (
+        assert outcome and outcome.is_final(len(sweep_files)) and all(sweep.succeeded for sweep in outcome.sweeps.values()), (
             f"a cluster that nothing happened to did not train its sweeps, see {folder}")  # fmt: skip
         exports = {run["run_id"]: service.folder_bytes(run["result"]["dictionary"]["path"])
                    for sweep in outcome.sweeps.values() for run in sweep.runs}  # fmt: skip
@@ -100,7 +101,7 @@ def _play_and_judge(cluster, history, sweep_files, undisturbed):
 
 def _judge_outcome(outcome, user, history, undisturbed):
     if outcome is None:
-        return [f"the coordinator does not answer {_SETTLE_SECONDS} s after the last fault"]
+        return [f"the coordinator has not answered for {_STUCK_SECONDS} s after the last fault"]
     return [*invariants.acknowledged_sweeps_are_complete(outcome, user.submissions, history),
             *invariants.waiting_clients_saw_the_end(outcome, user.submissions),
             *invariants.exports_are_the_undisturbed_ones(outcome, undisturbed)]  # fmt: skip
@@ -135,29 +136,30 @@ def _inflict_one(fault, scene, training, errors):
 
 
 def _settle(cluster, user):
-    """The outcome, once it is final or the time is over. None where nobody answers then."""
-    give_up = time.monotonic() + _SETTLE_SECONDS
+    """The outcome, once it is final or nothing goes on any more. None where nobody has answered."""
     asking = _Asking(cluster, len(user.submissions))
-    while time.monotonic() < give_up and not (user.is_done() and asking.is_final()):
+    give_up = time.monotonic() + _LONGEST_SECONDS
+    while not (user.is_done() and asking.is_final()) and time.monotonic() < min(give_up, asking.changed_at + _STUCK_SECONDS):
         cluster.keep_running()
         time.sleep(_TICK_SECONDS)
     asking.stop()
-    return asking.outcome or outcomes.ask_outcome(cluster)
+    return asking.outcome
 
 
 class _Asking:
-    """Asks again and again until the outcome is final, in a thread, since no answer may come for long."""
+    """Asks for the outcome again and again until it is final, in a thread, since no answer may come for long."""
 
     def __init__(self, cluster, sweeps):
         self._cluster = cluster
         self._sweeps = sweeps
-        self.outcome = None  # Once all sweeps have ended.
+        self.outcome = None  # The newest.
+        self.changed_at = time.monotonic()  # When it last differed from the one before.
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def is_final(self):
-        return self.outcome is not None and self.outcome.is_final()
+        return self.outcome is not None and self.outcome.is_final(self._sweeps)
 
     def stop(self):
         self._stopping.set()
@@ -165,8 +167,11 @@ class _Asking:
 
     def _run(self):
         while not self._stopping.wait(_ASK_SECONDS) and not self.is_final():
-            if outcomes.have_ended(self._cluster, self._sweeps):
-                self.outcome = outcomes.ask_outcome(self._cluster)
+            outcome = outcomes.ask_outcome(self._cluster)
+            if outcome is not None:
+                if self.outcome is None or outcome.content != self.outcome.content:
+                    self.changed_at = time.monotonic()
+                self.outcome = outcome
 
 
 def _wait_until_none(cluster, find):

@@ -64,7 +64,8 @@ class Inputs:
         """A sweep file of one sibling set of three seeds; each change is a key of `values` below. Gives its path."""
         values = {"name": "tiny", "model": self.model, "tokens": self.tokens, "sequence_length": 32,
                   "max_tokens": 8192, "hookpoints": "[layers.1]", "architectures": "[topk]", "latents": "[48]",
-                  "k": "[4]", "seeds": "[0, 1, 2]", "activations": "", "epochs": 4, "batch_tokens": 64, "ranks": 1, "extra": "", **changes}  # fmt: skip
+                  "k": "[4]", "seeds": "[0, 1, 2]", "activations": "", "epochs": 4, "batch_tokens": 64,
+                  "ranks": 1, "extra": "", **changes}  # fmt: skip
         return self._write_sweep_file(
             "name: {name}\n"
             "model: {{path: {model}}}\n"

@@ -35,11 +35,10 @@ void TerminateOnSignal(int) {
   termination_asked_for = true;
 }
 
-// Blocks for a while, or until standard input has something to read.
-bool AwaitInput(absl::Duration until) {
-  const absl::Duration left = std::clamp(until - Clock::Real()->Monotonic(), absl::ZeroDuration(), kLongestWait);
+// Whether standard input has something to read, waited for no longer than that.
+bool HasInput(absl::Duration wait) {
   pollfd input = {STDIN_FILENO, POLLIN, 0};
-  return poll(&input, 1, static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1))))) > 0;
+  return poll(&input, 1, static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(wait, absl::Milliseconds(1))))) > 0;
 }
 
 // The newest time that has come; `until` where there is none.
@@ -51,15 +50,18 @@ absl::Duration ReadLease(absl::Duration until) {
   return count > 0 ? absl::Milliseconds(times[count - 1]) : until;
 }
 
-void ExitWhenUnsupervised() {
-  absl::Duration until = absl::InfiniteDuration();
+// Ends the process if it may not run any more, or else gives until when it may. All that waits is read first: after a
+// standstill of this process it may hold a longer lease.
+absl::Duration ExitIfUnsupervised(absl::Duration until) {
+  while (HasInput(absl::ZeroDuration())) until = ReadLease(until);
+  if (Clock::Real()->Monotonic() >= until) _exit(kLeaseOverExitCode);
+  return until;
+}
+
+void ExitOnceUnsupervised(absl::Duration until) {
   while (true) {
-    // What waits is read first: after a standstill of this process it may hold a longer lease.
-    if (AwaitInput(until)) {
-      until = ReadLease(until);
-    } else if (Clock::Real()->Monotonic() >= until) {
-      _exit(kLeaseOverExitCode);
-    }
+    HasInput(std::clamp(until - Clock::Real()->Monotonic(), absl::ZeroDuration(), kLongestWait));
+    until = ExitIfUnsupervised(until);
   }
 }
 
@@ -93,7 +95,11 @@ void KeepFreedMemory() {
   mallopt(M_TOP_PAD, kTopPadBytes);
 }
 
-void EndWithWorker() { std::thread(ExitWhenUnsupervised).detach(); }
+void EndWithWorker() {
+  // The worker may have died while this program was loaded.
+  const absl::Duration until = ExitIfUnsupervised(absl::InfiniteDuration());
+  std::thread(ExitOnceUnsupervised, until).detach();
+}
 
 void SetUpLibTorch(int threads, const std::string& device) {
   at::set_num_threads(threads);

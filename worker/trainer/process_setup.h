@@ -35,11 +35,11 @@ void AllowManyOpenFiles();
 // and mapped again at the next step.
 void KeepFreedMemory();
 
-// Ends the process once standard input, a pipe that the worker holds the other end of, has no writer any more: no rank
-// outlives its worker, however that dies. Nor does it outlive the worker's lease, also where the worker stands still
-// (SIGSTOP, a debugger) and stops nothing: what comes over the pipe are times, int64_t in native order, in
-// milliseconds of Clock::Monotonic(), which this machine's processes share. The process ends at the newest of them;
-// until the first comes it may run.
+// Ends the process, at once where it is so already, once standard input, a pipe that the worker holds the other end of,
+// has no writer any more: no rank outlives its worker, however that dies. Nor does it outlive the worker's lease, also
+// where the worker stands still (SIGSTOP, a debugger) and stops nothing: what comes over the pipe are times, int64_t in
+// native order, in milliseconds of Clock::Monotonic(), which this machine's processes share. The process ends at the
+// newest of them; until the first comes it may run.
 void EndWithWorker();
 
 // Threads within an operation; operations run one at a time. On a GPU also: the same result every time. Call before
