@@ -154,9 +154,9 @@ TEST_F(RankProcessTest, ARankThatGivesUpAndHangsIsKilledAfterTheGrace) {
   const auto rank = Start("giveuphang");
   ASSERT_TRUE(WaitFor([&] { return rank->Advance(absl::ZeroDuration()); }));
   rank->Advance(absl::ZeroDuration());
-  rank->Advance(absl::Milliseconds(29'999));
+  rank->Advance(absl::Milliseconds(4'999));
   EXPECT_TRUE(IsAlive(folders_.Starts("giveuphang").at(0)));
-  ASSERT_TRUE(AdvanceToEnd(*rank, absl::Milliseconds(30'001)));
+  ASSERT_TRUE(AdvanceToEnd(*rank, absl::Milliseconds(5'001)));
   EXPECT_EQ(rank->status().failure().kind(), v1::FAILURE_KIND_USER_ERROR);
   EXPECT_EQ(rank->status().failure().signal(), SIGKILL);
 }
@@ -189,10 +189,10 @@ TEST_F(RankProcessTest, SigtermIgnoredIsSigkillAfterTheGrace) {
   ASSERT_TRUE(AdvanceToRunning(*rank));
   rank->Terminate(StopReason::kNotDesired, absl::Seconds(100));
   rank->Terminate(StopReason::kNotDesired, absl::Seconds(104));  // Does not begin the grace anew.
-  rank->Advance(absl::Seconds(100) + absl::Milliseconds(29'999));
+  rank->Advance(absl::Seconds(100) + absl::Milliseconds(4'999));
   EXPECT_EQ(rank->status().state(), v1::RANK_STATE_STOPPING);
   EXPECT_TRUE(IsAlive(folders_.Starts("stubborn").at(0)));
-  ASSERT_TRUE(AdvanceToEnd(*rank, absl::Milliseconds(130'001)));
+  ASSERT_TRUE(AdvanceToEnd(*rank, absl::Milliseconds(105'001)));
   EXPECT_EQ(rank->status().failure().signal(), SIGKILL);
 }
 
