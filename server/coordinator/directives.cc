@@ -16,6 +16,7 @@ v1::GangSpec BuildGangSpec(const State& state, const GangRecord& gang) {
   if (gang.gang.has_cache()) *spec.mutable_cache() = gang.gang.cache();
   if (gang.gang.has_evaluation()) *spec.mutable_evaluation() = gang.gang.evaluation();
   if (gang.gang.has_checkpoint()) *spec.mutable_checkpoint() = gang.gang.checkpoint();
+  spec.set_low_memory(gang.failed_attempts[v1::FAILURE_KIND_OUT_OF_MEMORY] > 0);
   for (const std::string& run_id : gang.attempt_run_ids) {
     v1::RunAssignment& assignment = *spec.add_runs();
     assignment.set_run_id(run_id);

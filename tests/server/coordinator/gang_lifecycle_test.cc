@@ -181,6 +181,22 @@ TEST_F(GangLifecycleTest, GivesUpAfterTheLastRetry) {
   EXPECT_EQ(CountEvents(v1::Event::kSiblingSetFinished), 0);
 }
 
+TEST_F(GangLifecycleTest, OutOfMemoryIsTriedOnceMoreWithLess) {
+  Start();
+  EXPECT_FALSE(worker_.directive().ranks(0).gang().low_memory());
+  worker_.Die(v1::FAILURE_KIND_OUT_OF_MEMORY, "CUDA out of memory");
+  ASSERT_TRUE(worker_.Report().ok());
+  ASSERT_TRUE(worker_.Obey().ok());
+  Pass(absl::Seconds(4));
+  ASSERT_TRUE(worker_.Obey().ok());
+  ASSERT_EQ(worker_.directive().ranks_size(), 1);
+  EXPECT_TRUE(worker_.directive().ranks(0).gang().low_memory());
+  worker_.Die(v1::FAILURE_KIND_OUT_OF_MEMORY, "CUDA out of memory again");
+  ASSERT_TRUE(worker_.Report().ok());
+  EXPECT_EQ(GetSweep().state(), v1::SWEEP_STATE_FAILED);
+  EXPECT_EQ(GetRun("s1-r1").failure().message(), "CUDA out of memory again");
+}
+
 TEST_F(GangLifecycleTest, AUserErrorFailsTheRunsAtOnce) {
   Start();
   worker_.Die(v1::FAILURE_KIND_USER_ERROR, "/models/smollm2-135m: no such folder");
