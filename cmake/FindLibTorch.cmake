@@ -44,7 +44,9 @@ if(NOT SEEDBED_CUDA STREQUAL "OFF")
     add_library(LibTorch::Nccl INTERFACE IMPORTED)
     target_include_directories(LibTorch::Nccl SYSTEM INTERFACE "${LibTorch_CUDA_INCLUDE}" "${LibTorch_NCCL_INCLUDE}")
     target_compile_definitions(LibTorch::Nccl INTERFACE USE_C10D_NCCL)
-    target_link_libraries(LibTorch::Nccl INTERFACE LibTorch::LibTorch "${LibTorch_CUDA}" "${LibTorch_C10_CUDA}")
+    # It makes GPUs known when it is loaded, whether or not anything names what is in it.
+    target_link_libraries(LibTorch::Nccl INTERFACE LibTorch::LibTorch
+      "-Wl,--push-state,--no-as-needed,${LibTorch_CUDA},--pop-state" "${LibTorch_C10_CUDA}")
   elseif(SEEDBED_CUDA STREQUAL "ON")
     message(FATAL_ERROR "SEEDBED_CUDA=ON, but the CUDA libraries or headers are not all under ${SEEDBED_TORCH_ROOT} "
       "(libtorch_cuda.so: ${LibTorch_CUDA}; cuda_runtime_api.h: ${LibTorch_CUDA_INCLUDE}; nccl.h: ${LibTorch_NCCL_INCLUDE})")
