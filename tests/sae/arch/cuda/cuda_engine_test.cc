@@ -182,7 +182,9 @@ TEST_P(CudaEngine, GoesOnFromASavedStateByteForByte) {
       }
       const TwoBatches batches = MakeBatches(config, 64, t);
       ASSERT_TRUE(undisturbed->Step(batches.gpu_input, batches.gpu_target).ok());
-      if (t >= 7) ASSERT_TRUE(resumed->Step(batches.gpu_input, batches.gpu_target).ok());
+      if (t >= 7) {
+        ASSERT_TRUE(resumed->Step(batches.gpu_input, batches.gpu_target).ok());
+      }
     }
     const StateTensors expected = undisturbed->State();
     for (const auto& [name, tensor] : resumed->State()) EXPECT_TRUE(at::equal(tensor, expected.at(name))) << name;
