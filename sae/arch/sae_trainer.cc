@@ -55,7 +55,8 @@ absl::StatusOr<StepMetrics> SaeTrainer::Step(const at::Tensor& input, const at::
   engine_->Update(optimizer_.Next(config_.learning_rate.At(steps_), scale));
   ++steps_;
   const StepMetrics metrics = Metrics(target, losses, coefficient);
-  sparsity_.Advance(metrics.l0, losses.total_variance / static_cast<double>(target.size(0)));
+  const double rows = static_cast<double>(target.size(0));
+  sparsity_.Advance({metrics.l0, losses.squared_error / rows, losses.total_variance / rows});
   threshold_.Advance(losses.smallest_active);
   return metrics;
 }

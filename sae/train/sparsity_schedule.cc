@@ -12,8 +12,8 @@ double SparsitySchedule::Coefficient() const {
   return WarmupPart() * (controller_.has_value() ? controller_->coefficient() : options_.coefficient);
 }
 
-void SparsitySchedule::Advance(double l0, double variance) {
-  if (controller_.has_value()) controller_->Advance(l0, variance, WarmupPart());
+void SparsitySchedule::Advance(const SparsityStep& step) {
+  if (controller_.has_value()) controller_->Advance(step, WarmupPart());
   ++step_;
 }
 

@@ -26,9 +26,7 @@ class SparsitySchedule {
   // Of the next step.
   double Coefficient() const;
 
-  // A step was taken whose mean number of active latents was `l0`, on a batch whose variance, a row, was `variance`:
-  // sum |row - mean|^2 / rows.
-  void Advance(double l0, double variance);
+  void Advance(const SparsityStep& step);
 
   // Calls visit(name, address) for every number that decides what follows, besides the options.
   template <typename Visit>
